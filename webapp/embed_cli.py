@@ -14,14 +14,11 @@ from kb.settings import load_settings
 from webapp.api.embed_pack import public_pack_key
 from webapp.api.embed_script import EMBED_FILES, embed_file
 
-#: A tag holds back the event ``load`` of a page until it is answered; a script that this one adds
-#: afterwards does not.
-_LOADER = """addEventListener("load", () => {{
-  const tag = document.createElement("script");
-  Object.assign(tag, {properties});
-  Object.assign(tag.dataset, {options});
-  document.head.append(tag);
-}});"""
+#: A tag with ``src`` holds back the event ``load`` of a page until it is answered; what a script
+#: imports holds back nothing. The same for every page, so that its hash in a policy is, too.
+LOADER = """
+(tag => import(tag.dataset.src).then(() => askfirst.addTag(tag), () => {}))(document.currentScript)
+"""
 
 
 @click.group()
@@ -49,13 +46,14 @@ def embed() -> None:
     help="Add the key for answers without a round trip: see KB_EMBED_PACK.",
 )
 @click.option(
-    "--after-load",
+    "--tag",
     is_flag=True,
-    help="Print an inline script that starts after the page has loaded, and its hash for a policy.",
+    help="Print a tag without an inline script. The page's load event waits for it.",
 )
-def snippet(
-    selector: str, form: str | None, *, integrity: bool, pack: bool, after_load: bool
-) -> None:
+@click.option(  # once the way not to hold back the page, which every snippet now is
+    "--after-load", is_flag=True, hidden=True, expose_value=False
+)
+def snippet(selector: str, form: str | None, *, integrity: bool, pack: bool, tag: bool) -> None:
     """Print the lines that add the suggestion box to a page.
 
     The address is that of KB_BASE_URL. Checksums are those of this installation: print the lines
@@ -66,24 +64,26 @@ def snippet(
     options = {"input": selector} | ({"form": form} if form else {})
     if pack:
         options["pack"] = public_pack_key(signing_keys(settings)[0])
-    properties = {"src": f"{base}/embed.js"}
+    source = f"{base}/embed.js"
+    attributes = {"src" if tag else "data-src": source}
     if integrity:
-        modules = [address for address in EMBED_FILES if address != "/embed.js"]
-        pinned = {f"{base}{address}": embed_file(address).integrity for address in modules}
+        # The checksum of a tag is in the tag.
+        imported = [address for address in EMBED_FILES if not tag or address != "/embed.js"]
+        pinned = {f"{base}{address}": embed_file(address).integrity for address in imported}
         import_map = json.dumps({"integrity": pinned})
         click.echo(f'<script type="importmap">{import_map}</script>')
         _tell_hash(import_map)
-        properties |= {"integrity": embed_file("/embed.js").integrity, "crossOrigin": "anonymous"}
-    if after_load:
-        loader = _LOADER.format(properties=json.dumps(properties), options=json.dumps(options))
-        loader = loader.replace("</", "<\\/")  # a selector must not end the script
-        click.echo(f"<script>{loader}</script>")
-        _tell_hash(loader)
-        return
-    attributes = {name.lower(): value for name, value in properties.items()}
+        if tag:
+            checksum = embed_file("/embed.js").integrity
+            attributes |= {"integrity": checksum, "crossorigin": "anonymous"}
+
     attributes |= {f"data-{name}": value for name, value in options.items()}
     written = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
-    click.echo(f"<script {written} async></script>")
+    if tag:
+        click.echo(f"<script {written} async></script>")
+    else:
+        click.echo(f"<script {written}>{LOADER}</script>")
+        _tell_hash(LOADER)
 
 
 def _tell_hash(script: str) -> None:

@@ -10,10 +10,12 @@ import re
 import pytest
 from click.testing import CliRunner
 
-from webapp.api.embed_script import embed_file
-from webapp.embed_cli import embed
+from tests.browser.embed.conftest import EMBED
+from webapp.api.embed_script import EMBED_FILES, embed_file
+from webapp.embed_cli import LOADER, embed
 
 BASE = "https://help.example.com/support"
+GUIDES = EMBED.parent / "content" / "docs" / "integrators"
 
 
 @pytest.fixture(autouse=True)
@@ -28,23 +30,42 @@ def printed(*arguments: str) -> tuple[str, str]:
 
 
 def test_the_tag_has_the_address_of_the_portal() -> None:
-    tag, _ = printed("--input", 'input[name="subject"]', "--form", "contact")
-    assert f'src="{BASE}/embed.js"' in tag
+    tag, hashes = printed("--input", 'input[name="subject"]', "--form", "contact")
+    assert f'data-src="{BASE}/embed.js"' in tag
     assert 'data-input="input[name=&quot;subject&quot;]"' in tag
     assert 'data-form="contact"' in tag
-    assert tag.endswith(" async></script>\n")
+    assert policy_hash(tag.partition(">")[2].removesuffix("</script>\n")) in hashes
 
 
-def test_checksums_are_those_of_what_is_served() -> None:
-    lines, hashes = printed("--integrity")
+def test_there_is_a_tag_without_an_inline_script() -> None:
+    tag, hashes = printed("--tag")
+    assert tag == f'<script src="{BASE}/embed.js" data-input="#subject" async></script>\n'
+    assert not hashes
+
+
+def test_the_lines_of_the_guides_are_those_of_the_command() -> None:
+    fences = [
+        fence
+        for guide in GUIDES.glob("*.md")
+        for fence in re.findall(r"^```html\n(.*?)^```", guide.read_text("utf-8"), re.M | re.S)
+        if "data-src=" in fence
+    ]
+    assert len(fences) > 5
+    assert all(f">{LOADER}</script>" in fence for fence in fences)
+    assert LOADER.strip() in (GUIDES / "embed-wordpress.md").read_text("utf-8")
+    assert policy_hash(LOADER) in (GUIDES / "content-security-policy.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("flag", ["--tag", "--after-load"])
+def test_checksums_are_those_of_what_is_served(flag: str) -> None:
+    lines, hashes = printed("--integrity", flag)
     found = re.search(r'<script type="importmap">(.*)</script>', lines)
     assert found
     pinned = json.loads(found[1])["integrity"]
-    assert pinned == {
-        f"{BASE}{address}": embed_file(address).integrity
-        for address in ("/embed-companion.js", "/embed-pack.js")
-    }
-    assert f'integrity="{embed_file("/embed.js").integrity}" crossorigin="anonymous"' in lines
+    imported = set(EMBED_FILES) - ({"/embed.js"} if flag == "--tag" else set())
+    assert pinned == {f"{BASE}{address}": embed_file(address).integrity for address in imported}
+    checksum = f'integrity="{embed_file("/embed.js").integrity}" crossorigin="anonymous"'
+    assert (checksum in lines) == (flag == "--tag")
     assert policy_hash(found[1]) in hashes
 
 
@@ -53,7 +74,5 @@ def policy_hash(script: str) -> str:
 
 
 def test_a_selector_cannot_end_the_inline_script() -> None:
-    lines, hashes = printed("--after-load", "--input", "</script><b>")
+    lines, _ = printed("--input", "</script><b>")
     assert lines.count("</script>") == 1
-    script = lines.removeprefix("<script>").removesuffix("</script>\n")
-    assert policy_hash(script) in hashes

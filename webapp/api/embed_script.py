@@ -16,7 +16,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 _FOLDER = Path(__file__).parent.parent / "static" / "embed"
-_TRAILING_COMMENT = re.compile(r" +// [^\"'`]*$")
+#: To the end of the line; or in the middle of one, as bundlers read them.
+_COMMENT = re.compile(r" +// [^\"'`]*$|/\* [^*\"'`]* \*/ ?")
 #: One function around the first file: a tag that is there twice shares what the first has started.
 _CLASSIC = """(() => {{
 {source}
@@ -63,10 +64,10 @@ def _made(path: Path, _changed: int) -> EmbedFile:
 
 
 def without_comments(source: str) -> str:
-    """JavaScript without indentation, empty lines and comments with ``//``.
+    """JavaScript without indentation, empty lines and comments.
 
-    >>> without_comments('// Says it.\\nif (x) {\\n  say("// so"); // loudly\\n}\\n')
+    >>> without_comments('// Says it.\\nif (x) {\\n  say(/* so */ "// so"); // loudly\\n}\\n')
     'if (x) {\\nsay("// so");\\n}\\n'
     """
-    lines = (_TRAILING_COMMENT.sub("", line.strip()) for line in source.splitlines())
+    lines = (_COMMENT.sub("", line.strip()) for line in source.splitlines())
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("//"))

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from webapp.embed_cli import LOADER
+
 TAG = '<script src="{portal}/embed.js" data-input="#subject" async></script>'
+#: As `kb embed snippet` prints it.
+INLINE = f'<script data-src="{{portal}}/embed.js" data-input="#subject">{LOADER}</script>'
 FIELD = '<label for="subject">Subject</label> <input id="subject" name="subject">'
 FORM = f'<form action="/sent">{FIELD} <button>Send</button></form>'
 CALM = "*{transition:none}body{font-family:serif}"
@@ -99,12 +103,10 @@ PAGES: Mapping[str, str] = MappingProxyType(
             )
         ),
         "at once": page(tag="", head=TAG.replace(" async", "")),
-        "after load": page(
-            tag=script(
-                "addEventListener('load', () => { const tag = document.createElement('script');"
-                "tag.src = '{portal}/embed.js'; tag.dataset.input = '#subject';"
-                "document.head.append(tag) })"
-            )
+        "inline": page(tag=INLINE),
+        "two inline tags": page(
+            FORM.replace("subject", "other").replace("Subject", "Other") + FORM,
+            tag=INLINE.replace("#subject", "#other") + INLINE,
         ),
         "rude styles": page(
             style=CALM + "*{box-sizing:content-box}div{margin:40px!important;display:inline-block}"

@@ -289,6 +289,58 @@ def test_a_broken_help_centre_is_told_to_the_page_only(
     shop.wait_for_url("**/sent?subject=paper+jam")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "7",
+        "null",
+        '"none"',
+        "[]",
+        '{"suggestions":7}',
+        '{"problems":{"a":1}}',
+        '{"suggestions":[null]}',
+        '{"suggestions":[{}],"generation":"1"}',
+        '{"suggestions":[{"kind":"doc","passage":{"text":"a","spans":7}}]}',
+        '{"suggestions":[{"kind":"doc","path":7,"versions":{}}],"answer":[]}',
+    ],
+)
+def test_json_that_is_no_answer_is_no_error_of_the_page(
+    visit: Door, foreign: Site, answer: str
+) -> None:
+    shop = visit().page
+    headers = {"Access-Control-Allow-Origin": "*"}
+    shop.route("**/api/v1/suggest?**", lambda route: route.fulfill(body=answer, headers=headers))
+    shop.goto(foreign.put("/shape", page(LISTEN + FORM)))
+    with shop.expect_response("**/api/v1/suggest?**"):
+        shop.locator("#subject").press_sequentially(TITLE)
+    # "null" and its like say that there is nothing; what cannot be shown is told.
+    if answer[0] == "{":
+        shop.wait_for_function("told.length")
+        assert set(told(shop)) == {"error"}
+    expect(shop.locator(".suggest-option")).to_have_count(0)
+    shop.unroute("**/api/v1/suggest?**")
+    shop.locator("#subject").fill("")
+    type_title(shop)
+    shop.keyboard.press("Escape")
+    shop.locator("#subject").press("Enter")
+    shop.wait_for_url("**/sent?subject=paper+jam")
+
+
+def test_a_suggestion_without_an_address_is_read_without_harm(visit: Door, foreign: Site) -> None:
+    shop = visit().page
+    body = json.dumps(
+        {"suggestions": [{"id": 7, "kind": "doc", "title": "Ink"}], "generation": "1"}
+    )
+    headers = {"Access-Control-Allow-Origin": "*"}
+    shop.route("**/api/v1/suggest?**", lambda route: route.fulfill(body=body, headers=headers))
+    shop.goto(foreign.put("/nowhere", page()))
+    shop.locator("#subject").press_sequentially(TITLE)
+    expect(shop.locator(".suggest-option")).to_contain_text("Ink")
+    shop.keyboard.press("ArrowDown")
+    shop.keyboard.press("Enter")
+    expect(shop.locator(".askfirst-reader section")).to_contain_text("could not be loaded")
+
+
 def test_a_field_that_is_removed_meanwhile_leaves_nothing(visit: Door, foreign: Site) -> None:
     shop = visit().page
     shop.goto(foreign.put("/removed", foreign_pages.PAGES["plain"]))
@@ -337,7 +389,7 @@ def test_when_the_portal_is_away_the_form_is_what_it_was(visit: Door, foreign: S
     shop.wait_for_url("**/sent?subject=paper+jam")
 
 
-@pytest.mark.parametrize("name", ["plain", "after load"])
+@pytest.mark.parametrize("name", ["plain", "inline"])
 def test_a_help_centre_that_never_answers_delays_nothing(
     visit: Door, foreign: Site, name: str
 ) -> None:
@@ -345,7 +397,7 @@ def test_a_help_centre_that_never_answers_delays_nothing(
         foreign.portal = f"http://127.0.0.1:{silent.getsockname()[1]}"
         shop = visit().page
         path = foreign.put("/silent", foreign_pages.PAGES[name])
-        shop.goto(path, wait_until="load" if name == "after load" else "domcontentloaded")
+        shop.goto(path, wait_until="load" if name == "inline" else "domcontentloaded")
         shop.locator("#subject").press_sequentially(TITLE)
         shop.get_by_role("button", name="Send").click()
         shop.wait_for_url("**/sent?subject=paper+jam", wait_until="commit")
@@ -362,7 +414,7 @@ def test_answers_that_never_come_delay_nothing(visit: Door, foreign: Site) -> No
     shop.wait_for_url("**/sent?subject=paper+jam")
 
 
-@pytest.mark.parametrize("arguments", [["--integrity"], ["--after-load", "--integrity"]])
+@pytest.mark.parametrize("arguments", [[], ["--integrity"], ["--tag", "--integrity"]])
 def test_the_lines_of_the_command_work_under_a_policy_with_their_hashes(
     visit: Door, foreign: Site, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:

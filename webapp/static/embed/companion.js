@@ -371,7 +371,7 @@ export class Companion {
       const texts = [hit.symptoms, hit.workaround].filter(Boolean);
       return body.replaceChildren(...texts.map((text) => create("p", text)));
     }
-    const path = hit.id.split("/").map(encodeURIComponent).join("/");
+    const path = String(hit.id).split("/").map(encodeURIComponent).join("/");
     return box
       .get(`api/v1/articles/${path}?visit=${box.page}`, "application/vnd.askfirst.tree+json")
       .then((shapes) => {

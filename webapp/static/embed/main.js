@@ -136,22 +136,24 @@ class Box {
     this.portal = new URL(portal.replace(/\/*$/, "/"), ownerDocument.baseURI);
     this.language = language || field.closest("[lang]")?.lang || ownerDocument.documentElement.lang;
     this.home = field.closest(LAYERS) || (root === ownerDocument ? root.body : root);
-    this.box = this.create("askfirst");
-    this.list = this.create("suggest-list");
-    this.status = this.create("askfirst suggest-status");
-    this.list.id = `askfirst-${PAGE}-${(count += 1)}`;
-    this.box.hidden = true;
-    this.box.popover = "manual"; // above everything, whatever clips or covers it
-    for (const element of [this.box, this.list, this.status]) {
-      element.role = element === this.box ? "region" : element === this.list ? "listbox" : "status";
-      element.ariaLabel = this.label("list");
-      element.lang = this.labels ? this.language : "en";
-    }
-    this.box.append(this.list);
-    this.home.append(this.box, this.status);
+    const part = (role, className) =>
+      Object.assign(this.create(className), {
+        role,
+        ariaLabel: this.label("list"),
+        lang: this.labels ? this.language : "en",
+      });
+    const box = part("region", "askfirst");
+    const list = part("listbox", "suggest-list");
+    const status = part("status", "askfirst suggest-status");
+    Object.assign(this, { box, list, status });
+    list.id = `askfirst-${PAGE}-${(count += 1)}`;
+    box.hidden = true;
+    box.popover = "manual"; // above everything, whatever clips or covers it
+    box.append(list);
+    this.home.append(box, status);
 
     for (const kind of ["pointerdown", "mousedown", "click"]) {
-      this.box.addEventListener(kind, (event) => {
+      box.addEventListener(kind, (event) => {
         event.stopPropagation(); // the page would take it for a click outside of its dialog
         event.preventDefault(); // the focus stays in the field
         const option = kind === "click" && event.target.closest("[role=option]");
@@ -281,18 +283,18 @@ class Box {
 
     const { limit = 5, product = "", version = "" } = this.options;
     const facts = new URLSearchParams({ q: query, limit, product, version, language: this.language, visit: PAGE });
-    let answer = null;
     let reason = "";
-    try {
-      answer = await this.get(`api/v1/suggest?${facts}`);
-    } catch (error) {
-      reason = error.message;
-    }
+    const answer = await this.get(`api/v1/suggest?${facts}`).catch((error) => (reason = error.message) && null);
     await this.company;
 
     if (turn !== this.turn || !this.box) return;
     if (!this.field.isConnected) return this.remove();
-    this.show(answer || this.companion?.local(query));
+    try {
+      this.show(answer || this.companion?.local(query));
+    } catch (error) {
+      reason = error.message; // JSON, but not that of a help centre
+      this.show();
+    }
     if (reason) this.dispatch("error", { reason, query });
   }
 
@@ -539,12 +541,14 @@ function watch(root) {
 function start() {
   watch(document);
   if (customElements.get("askfirst-suggest")) return;
-  const Suggest = class extends HTMLElement {
-    connectedCallback() {
-      consider(this.getRootNode());
-    }
-  };
-  customElements.define("askfirst-suggest", Suggest);
+  customElements.define(
+    "askfirst-suggest",
+    class extends HTMLElement {
+      connectedCallback() {
+        consider(this.getRootNode());
+      }
+    },
+  );
 }
 
 // --- the interface
@@ -574,14 +578,14 @@ export function configure(options) {
 
 const UNTIL = 5000; // ms after which a selector that fits nothing is reported
 
-// A script tag: its data attributes are the options of the fields that it selects.
+// A script tag: its data attributes are the options of the fields that it selects. An inline one, which holds up
+// nothing of the page, has the address in `data-src`.
 export function addTag({ dataset, src }) {
   const { input } = dataset;
   const selector = input || "[data-askfirst]";
-  const portal = new URL(".", src).href;
-  const fits = () => document.querySelector(selector);
+  const portal = new URL(".", src || dataset.src).href;
   try {
-    fits();
+    document.querySelector(selector);
   } catch {
     return console.warn(`askfirst: data-input="${selector}" is not a selector.`);
   }
@@ -590,6 +594,6 @@ export function addTag({ dataset, src }) {
   start();
   consider(document);
   setTimeout(() => {
-    if (input && !fits()) console.warn(`askfirst: no field fits data-input="${selector}" so far.`);
+    if (input && !document.querySelector(selector)) console.warn(`askfirst: no field fits data-input="${selector}" so far.`);
   }, UNTIL);
 }

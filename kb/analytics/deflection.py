@@ -26,6 +26,10 @@ from kb.database.statements import upsert
 from kb.errors import Invalid, TooLarge, TooMany
 from kb.text import clean_text
 
+#: The form that stands for the mails which confirm a ticket.
+MAIL_FORM = "mail"
+#: A ticket that an article had solved is open again. Visitors cannot send it.
+REOPENED = "reopened"
 EPISODE_EVENT_KINDS = ("form_open", "query", "shown", "open", "helped", "submit", "close")
 MAX_PAYLOAD_LENGTH = 4096  # characters of JSON
 MAX_EPISODE_EVENTS = 500
@@ -285,6 +289,22 @@ def end_episode(
     connection.execute(
         insert(EPISODE_EVENTS).values(episode_id=episode, kind="submit", at=now, facts=facts)
     )
+
+
+def mail_episode(ticket_id: int) -> str:
+    """The episode that the mail which confirms a ticket stands for."""
+    return f"{MAIL_FORM}-{ticket_id}"
+
+
+def reopen_episode(connection: Connection, ticket_id: int, now: dt.datetime) -> None:
+    """Notes that what had solved a ticket has not, in the transaction that reopens it."""
+    episode = mail_episode(ticket_id)
+    solved = select(EPISODE_EVENTS.c.id).where(
+        EPISODE_EVENTS.c.episode_id == episode, EPISODE_EVENTS.c.kind == "helped"
+    )
+    if connection.execute(solved.limit(1)).first() is not None:
+        event = {"episode_id": episode, "kind": REOPENED, "at": now, "facts": {}}
+        connection.execute(insert(EPISODE_EVENTS), event)
 
 
 def scrub(text: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, false, func, select, update
 
 from kb.analytics.causal_effect import ArmSums
+from kb.analytics.deflection import REOPENED
 from kb.analytics.deflection_report import COUNTS, DeflectionSums, start_of_day_week, sums_of_person
 from kb.analytics.episode import Arm, Episode
 from kb.analytics.outcomes import (
@@ -169,7 +170,7 @@ def _learn(events: _Events, kind: str, facts: Mapping[str, Any], at: dt.datetime
             events.opened.setdefault(document, 0.0)
     elif kind == "helped" and isinstance(document, str):
         events.rejected.add(document)
-    elif kind == "submit":
+    elif kind in ("submit", REOPENED):  # a ticket that is open again counts as one that was filed
         events.filed_at = events.filed_at or at
 
 

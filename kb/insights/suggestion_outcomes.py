@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import case, select
 
+from kb.analytics.deflection import REOPENED
 from kb.analytics.episode import Arm
 from kb.analytics.outcomes import READ_SECONDS
 from kb.analytics.tables import EPISODE_EVENTS, EPISODES
@@ -102,7 +103,7 @@ def _see(visit: _Seen, kind: str, facts: Mapping[str, Any]) -> None:
         dwell = facts.get("dwell_ms")
         seconds = dwell / 1000 if isinstance(dwell, int | float) else 0.0
         visit.read[document] = visit.read.get(document, 0.0) + max(seconds, 0.0)
-    elif kind == "submit":
+    elif kind in ("submit", REOPENED):
         visit.filed = True
     elif kind == "helped" and isinstance(document, str):
         if facts.get("yes") is True:

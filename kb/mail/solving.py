@@ -7,7 +7,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 
 from kb import ids
-from kb.analytics.deflection import Deflection
+from kb.analytics.deflection import Deflection, mail_episode
 from kb.errors import Invalid, KbError
 from kb.mail.mail_links import MailLinks
 from kb.people.person import Person
@@ -16,9 +16,6 @@ from kb.tickets.desk import Desk
 from kb.tickets.lifecycle import ACTIVE
 from kb.tickets.permissions import link_not_found
 from kb.tickets.repository.repository import TicketRepository
-
-#: The form in the ledger of deflection that stands for these mails.
-MAIL_FORM = "mail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +69,3 @@ class Solving:
         with contextlib.suppress(KbError):  # it is resolved, which is what the person came for
             self._deflection.record(episode, "helped", {"id": article, "yes": True}, now=now)
         return self.ticket(token, now=now)
-
-
-def mail_episode(serial: int) -> str:
-    """The visit of the ledger that the mail about a ticket stands for."""
-    return f"{MAIL_FORM}-{serial}"

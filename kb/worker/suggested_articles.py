@@ -10,11 +10,10 @@ import contextlib
 import datetime as dt
 from urllib.parse import urlsplit
 
-from kb.analytics.deflection import Deflection, Visit
+from kb.analytics.deflection import MAIL_FORM, Deflection, Visit, mail_episode
 from kb.analytics.episode import Arm
 from kb.errors import KbError
 from kb.mail.mailed_tickets import MailedTicket
-from kb.mail.solving import MAIL_FORM, mail_episode
 from kb.notifications.letter import ArticleLink
 from kb.search.documents import PUBLIC
 from kb.search.results import Hit

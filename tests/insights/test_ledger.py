@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from kb.analytics.deflection import Deflection, Visit
+from kb.analytics.deflection import Deflection, Visit, mail_episode
 from kb.analytics.deflection_report import DeflectionReport, DeflectionSums, replay, report_json
 from kb.analytics.episode import Arm, Episode
 from kb.analytics.outcomes import SETTLED_AFTER
@@ -17,6 +17,7 @@ from kb.analytics.tables import DEFLECTION_PEOPLE, EPISODES
 from kb.insights.deflection import Period, article_uses, deflection_sums
 from kb.insights.ledger import DeflectionLedger
 from kb.people.person import Person
+from kb.tickets import actions
 from tests.world import DAY, FRIDAY, HOUR, World, draft
 
 LATER = FRIDAY + 60 * DAY
@@ -93,6 +94,35 @@ def test_a_ticket_by_any_way_in_takes_a_success_back(world: World, deflection: D
     settle(world)
     sums = sums_of(world)
     assert (sums.confirmed, sums.confirmed_clawed_back) == (0, 1)
+
+
+@pytest.mark.parametrize(("days", "name"), [(0, "filed_read"), (3, "confirmed_clawed_back")])
+def test_a_ticket_that_is_open_again_takes_the_success_of_its_mail_back(
+    world: World, deflection: Deflection, days: int, name: str
+) -> None:
+    number = world.desk.filing.file(draft(title=TITLE), world.alice, key="", now=FRIDAY)
+    mailed = FRIDAY + MINUTE
+    episode = mail_episode(int(number.removeprefix("KB-")))
+    come(deflection, episode, mailed, world.alice, solved=True)
+    world.desk.act(number, world.alice, actions.solve(), now=mailed + MINUTE)
+    reopened = mailed + days * DAY + HOUR
+    world.desk.act(number, world.alice, actions.reopen("It jams again."), now=reopened)
+    world.desk.act(number, world.bob, actions.solve(), now=reopened + HOUR)
+    settle(world)
+    sums = sums_of(world)
+    assert (sums.confirmed, getattr(sums, name)) == (0, 1)
+
+
+def test_a_ticket_that_no_article_had_solved_counts_nowhere_when_it_is_reopened(
+    world: World, deflection: Deflection
+) -> None:
+    number = world.desk.filing.file(draft(title=TITLE), world.alice, key="", now=FRIDAY)
+    episode = mail_episode(int(number.removeprefix("KB-")))
+    come(deflection, episode, FRIDAY + MINUTE, world.alice)
+    world.desk.act(number, world.bob, actions.solve(), now=FRIDAY + HOUR)
+    world.desk.act(number, world.alice, actions.reopen("It jams."), now=FRIDAY + 2 * HOUR)
+    settle(world)
+    assert sums_of(world).unknown == 1
 
 
 def test_the_ticket_of_a_visit_counts_against_it(world: World, deflection: Deflection) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from kb.analytics.deflection import Deflection
+from kb.analytics.deflection import Deflection, mail_episode
 from kb.insights.ledger import DeflectionLedger
 from kb.insights.suggestion_outcomes import suggestion_outcomes
-from tests.insights.test_ledger import LATER, come
-from tests.world import FRIDAY, HOUR, World
+from kb.tickets import actions
+from tests.insights.test_ledger import LATER, TITLE, come
+from tests.world import FRIDAY, HOUR, World, draft
 
 
 @pytest.fixture
@@ -50,6 +51,16 @@ def test_other_visits_prove_nothing(world: World, deflection: Deflection) -> Non
     come(deflection, "nothing", FRIDAY, shown=False)
     come(deflection, "agent", FRIDAY, world.bob, solved=True, apart=True)
     come(deflection, "read-and-filed", FRIDAY, world.alice, read=20, submitted=True)
+    assert outcomes(world) == []
+
+
+def test_search_does_not_learn_from_an_article_whose_ticket_was_reopened(
+    world: World, deflection: Deflection
+) -> None:
+    number = world.desk.filing.file(draft(title=TITLE), world.alice, key="", now=FRIDAY)
+    come(deflection, mail_episode(int(number.removeprefix("KB-"))), FRIDAY, solved=True)
+    world.desk.act(number, world.alice, actions.solve(), now=FRIDAY + HOUR)
+    world.desk.act(number, world.alice, actions.reopen("It jams."), now=FRIDAY + 2 * HOUR)
     assert outcomes(world) == []
 
 

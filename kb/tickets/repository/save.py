@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from kb import ids
-from kb.analytics.deflection import end_episode
+from kb.analytics.deflection import end_episode, reopen_episode
 from kb.database.metadata import COUNTERS
 from kb.database.statements import upsert
 from kb.database.usage_limits import count_use
@@ -33,7 +33,7 @@ from kb.tickets.changeset import (
     TicketFacts,
     UndoableEnd,
 )
-from kb.tickets.lifecycle import ACTIVE, SECRET_DELETED, VERBS, Status
+from kb.tickets.lifecycle import ACTIVE, SECRET_DELETED, VERBS, Status, Verb
 from kb.tickets.repository import fulltext
 from kb.tickets.repository.copies import wanted_notices
 from kb.tickets.repository.guest_links import delete_guest_links
@@ -286,6 +286,7 @@ def save_change(
         # The sweeper is behind: it has yet to record what came due before this.
         values["next_at"] = ticket.next_at
     connection.execute(update(TICKETS).where(TICKETS.c.id == serial).values(values))
+    _take_success_back(connection, serial, change.event)
     _undo_end(connection, serial, effects.undoes)
     if effects.releases_coupon:
         this_use = (COUPON_USES.c.ticket_id == serial, COUPON_USES.c.released_at.is_(None))
@@ -341,6 +342,12 @@ def _reminder(serial: int, ticket: TicketFacts) -> NewNotice:
     facts = {"number": ids.ticket_number(serial)}
     own = {**facts, "guest": "yes"} if ticket.customer_guest else facts
     return NewNotice(SECRET_DELETED, ticket.customer_email, own)
+
+
+def _take_success_back(connection: Connection, serial: int, event: NewEvent) -> None:
+    """An article that had solved the ticket has not, once it is reopened."""
+    if event.verb is Verb.REOPEN:
+        reopen_episode(connection, serial, event.at)
 
 
 def _undo_end(connection: Connection, serial: int, end: UndoableEnd | None) -> None:

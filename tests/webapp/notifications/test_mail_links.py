@@ -6,9 +6,12 @@ import re
 import shutil
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
 from kb.analytics.tables import EPISODE_EVENTS, EPISODES
+from kb.mail.envelope import Became, Envelope
+from tests.mail.mails import SUPPORT, mail
 from tests.notifications.servers import html_of, text_of
 from tests.webapp.flood import Flood, flood_of
 from tests.webapp.world import data_values, guest, number_of, ticket
@@ -60,6 +63,28 @@ def test_the_receipt_suggests_articles_and_its_button_resolves_the_ticket(folder
         query = select(EPISODES.c.form).where(EPISODES.c.id.startswith("mail-"))
         with flood.portal.centre.database.read() as connection:
             assert connection.execute(query).scalars().all() == ["mail"]
+
+
+@pytest.mark.parametrize("way", ["portal", "mail"])
+def test_a_ticket_that_is_reopened_takes_back_what_had_solved_it(folder: Path, way: str) -> None:
+    policies = folder / "content" / "policies.toml"
+    policies.write_text(policies.read_text("utf-8") + f'\n[mailboxes."{SUPPORT}"]\n', "utf-8")
+    with flood_of(folder) as flood:
+        alice = flood.portal.browser("alice")
+        number = number_of(alice.post("/tickets", ticket(**JAM)))
+        flood.send()
+        path = solved_path(flood, "alice@example.com")
+        flood.portal.browser().post(path, {"article": "doc/jam"})
+        if way == "portal":
+            reopened = alice.post(f"/tickets/{number}/reopen", {"body": "It jams again."})
+            assert reopened.status_code == 303
+        else:
+            (receipt,) = flood.mailbox.to("alice@example.com")
+            answer = mail("It jams again.", to=str(receipt["Reply-To"]))
+            inbox = flood.portal.centre.inbox
+            outcome = inbox.receive(answer, Envelope(), now=flood.portal.clock.now)
+            assert (outcome.outcome, outcome.ticket) == (Became.COMMENT, number)
+        assert events(flood, f"mail-{number.removeprefix('KB-')}")[-1] == ("reopened", {})
 
 
 def test_where_nothing_is_likely_to_answer_the_receipt_suggests_nothing(folder: Path) -> None:

@@ -112,11 +112,15 @@ ROOMS["kb.mail"] = _TICKETS | {
 ROOMS["kb.gaps"] = FOUNDATION | {
     "kb.analytics",
     "kb.database",
+    "kb.insights",
     "kb.people",
     "kb.search",
+    "kb.search.build",
+    "kb.search.generations",
     "kb.search.meaning",
     "kb.search.query",
     "kb.tickets",
+    "kb.tickets.reports",
 }
 ROOMS["kb.experiments"] = FOUNDATION | {
     "kb.analytics",
@@ -261,6 +265,8 @@ ONLY_IN = {
     # An index is read and written through its engine, which ``installation`` chooses.
     "kb.search.installation": (
         "kb.centre",
+        "kb.gaps.alias_candidate",
+        "kb.gaps.cli",
         "kb.search.evaluation",
         "kb.search.searcher",
         "webapp.cli",

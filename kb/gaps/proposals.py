@@ -1,37 +1,56 @@
-"""What to do about a gap that search could close: a curation, and its effect before it is accepted.
+"""What to do about a gap that search could close, and its effect before it is accepted.
 
-A page exists and was not shown. The proposal pins it for the words in which customers asked; the
-golden queries and the queries of the last weeks are answered with and without it, as the public is.
+A page exists and was not shown. If it has a Markdown file of its own in the content folder, the
+words in which customers asked become its aliases; otherwise a curation pins it for these words. The
+golden queries and the queries of the last weeks are answered with and without the change, as the
+public is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kb.errors import Conflict, KbError, Unavailable
+from kb.gaps.alias_candidate import AliasCandidates
+from kb.gaps.front_matter import with_aliases
 from kb.gaps.gaps import Gap
+from kb.search.documents import Document, DocumentKind
+from kb.search.generations.generation import Generation
 from kb.search.query.curation_file import read_curations
 from kb.search.query.golden_file import GoldenQuery, read_golden_queries
 from kb.search.searcher import Searcher
 
 COMPARED = 3  # suggestions of each query
 MOST_QUERIES = 300
+CURATION_SOURCE = "curations.toml"
+#: What the indexer takes for an old address and not for a title.
+_ADDRESS_STARTS, _ADDRESS_ENDS = ("/", "http:", "https:"), (".html", ".md")
 
 
 @dataclass(frozen=True, slots=True)
-class CurationProposal:
-    """``words`` are wordings of customers, for which ``document`` comes first."""
+class GapProposal:
+    """``words`` are wordings of customers by which ``document`` would be found.
+
+    ``file`` is what changes, relative to the content folder: the file of the page, which gets
+    aliases, or that of the curations.
+    """
 
     words: tuple[str, ...]
     document: str
+    file: str = CURATION_SOURCE
+
+    @property
+    def is_alias(self) -> bool:
+        return self.file != CURATION_SOURCE
 
     @property
     def rule(self) -> dict[str, Any]:
-        """As ``curations.toml`` has it."""
+        """The curation, as ``curations.toml`` has it."""
         return {"query": list(self.words), "match": "is", "pin": [self.document]}
 
     @property
@@ -39,10 +58,16 @@ class CurationProposal:
         words = ", ".join(json.dumps(text, ensure_ascii=False) for text in self.words)
         return f"\n[[queries]]\nquery = [{words}]\npin = [{json.dumps(self.document)}]\n"
 
+    def changed_text(self, text: str) -> str | None:
+        """The file with the change; None where somebody has to write it by hand."""
+        return with_aliases(text, self.words) if self.is_alias else text.rstrip("\n") + self.toml
+
 
 @dataclass(frozen=True, slots=True)
 class ChangedQuery:
-    """A query whose first suggestions change, with how often it was asked (0: a golden query)."""
+    """A query whose first suggestions change, with how often it was asked: 0 for a golden query and
+    for a wording of the proposal that nobody asked in the last weeks.
+    """
 
     query: str
     times: int
@@ -62,56 +87,116 @@ class ProposalEffect:
     asked: int
     changed: tuple[ChangedQuery, ...]
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "golden": self.golden,
+            "broken": list(self.broken),
+            "mended": list(self.mended),
+            "asked": self.asked,
+            "changed": [
+                {
+                    "query": change.query,
+                    "times": change.times,
+                    "before": list(change.before),
+                    "after": list(change.after),
+                }
+                for change in self.changed
+            ],
+        }
 
-def proposal_for(gap: Gap) -> CurationProposal:
-    return CurationProposal((gap.title, *gap.aliases), gap.document)
+
+def proposal_for(gap: Gap, document: Document, content: Path) -> GapProposal:
+    wordings = (gap.title, *gap.aliases)
+    named = {name.casefold() for name in (document.title, *document.aliases)}
+    aliases = tuple(
+        words
+        for words in wordings
+        if words.casefold() not in named
+        and not words.startswith(_ADDRESS_STARTS)
+        and not words.endswith(_ADDRESS_ENDS)
+    )
+    by_aliases = GapProposal(aliases, gap.document, document.source)
+    if aliases and document.kind is DocumentKind.DOC and document.source.endswith(".md"):
+        path = content / document.source
+        with contextlib.suppress(OSError, UnicodeDecodeError, ValueError):
+            is_inside = path.resolve(strict=True).is_relative_to(content.resolve())
+            if is_inside and by_aliases.changed_text(path.read_text("utf-8")) is not None:
+                return by_aliases
+    return GapProposal(wordings, gap.document)
+
+
+@contextlib.contextmanager
+def searcher_with(
+    proposal: GapProposal,
+    document: Document,
+    published: Generation,
+    searcher: Searcher,
+    candidates: AliasCandidates,
+) -> Iterator[Searcher]:
+    """What the published generation would answer with the proposal."""
+    if proposal.is_alias:
+        with candidates.searcher(published, document, proposal.words) as candidate:
+            yield candidate
+        return
+    rules = published.curations()
+    yield searcher.curated_by({**rules, "queries": [*rules.get("queries", ()), proposal.rule]})
 
 
 def proposal_effect(
-    proposal: CurationProposal,
-    published: Mapping[str, Any],
+    proposal: GapProposal,
     searcher: Searcher,
+    candidate: Searcher,
     golden_file: Path,
     asked: Iterable[tuple[str, int]],
 ) -> ProposalEffect:
-    """``published`` are the curations of the generation that answers. Raises Unavailable,
-    Misconfigured for a file of golden queries with mistakes.
+    """``candidate`` answers as with the proposal. Raises Unavailable, Misconfigured for a file of
+    golden queries with mistakes.
     """
-    rules = {**published, "queries": [*published.get("queries", ()), proposal.rule]}
-    candidate = searcher.curated_by(rules)
     golden = read_golden_queries(golden_file) if golden_file.exists() else ()
     passed = [(each.query, _passes(searcher, each), _passes(candidate, each)) for each in golden]
-    compared = list(asked)[:MOST_QUERIES]
+    frequent = dict(list(asked)[:MOST_QUERIES])
     changed = []
-    for query, times in compared:
+    for query in dict.fromkeys((*proposal.words, *frequent)):
         before, after = _first(searcher, query), _first(candidate, query)
         if before != after:
-            changed.append(ChangedQuery(query, times, before, after))
+            changed.append(ChangedQuery(query, frequent.get(query, 0), before, after))
     return ProposalEffect(
         len(golden),
         tuple(query for query, before, after in passed if before and not after),
         tuple(query for query, before, after in passed if after and not before),
-        len(compared),
+        len(frequent),
         tuple(changed),
     )
 
 
-def accept(proposal: CurationProposal, path: Path) -> None:
-    """Adds the proposal to the file of curations, which takes effect with the next publish.
+def accept(proposal: GapProposal, content: Path) -> None:
+    """Writes the proposal into its file, which takes effect with the next publish.
 
-    Raises Misconfigured for a file with mistakes, Conflict for a proposal that is there already,
-    Unavailable when the file cannot be written.
+    Raises Misconfigured for a file of curations with mistakes, Conflict for a proposal that is
+    there already or cannot be added, Unavailable when the file cannot be written.
     """
+    path = content / proposal.file
     try:
-        text = path.read_text("utf-8-sig") if path.exists() else ""
-    except OSError as error:
+        text = path.read_bytes().decode() if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
         raise _not_saved(path, error) from error
-    if proposal.toml.strip() in text:
+    written = [json.dumps(words, ensure_ascii=False) for words in proposal.words]
+    if (
+        all(words in text for words in written)
+        if proposal.is_alias
+        else proposal.toml.strip() in text
+    ):
         raise Conflict(f"{path.name} has this already. It takes effect when you publish.")
+    changed = proposal.changed_text(text)
+    if changed is None:
+        raise Conflict(f"{path.name} lists its aliases in a way of its own. Add these by hand.")
     beside = path.with_name(f".{path.name}.new")
     try:
-        beside.write_text(text.rstrip("\n") + "\n" + proposal.toml, "utf-8")
-        read_curations(beside)  # nothing is replaced by a file that cannot be read
+        beside.write_bytes(changed.encode())
+        if not proposal.is_alias:
+            read_curations(beside)  # nothing is replaced by a file that cannot be read
+        if path.exists():
+            beside.chmod(path.stat().st_mode)
         beside.replace(path)
     except OSError as error:
         raise _not_saved(path, error) from error
@@ -119,9 +204,10 @@ def accept(proposal: CurationProposal, path: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _not_saved(path: Path, error: OSError) -> Unavailable:
+def _not_saved(path: Path, error: OSError | UnicodeDecodeError) -> Unavailable:
+    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
     return Unavailable(
-        f"{path.name} could not be changed: {error.strerror}. Give the portal write access to the "
+        f"{path.name} could not be changed: {reason}. Give the portal write access to the "
         "content folder."
     )
 

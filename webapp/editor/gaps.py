@@ -8,11 +8,19 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Conflict, Misconfigured, NotFound, Unavailable
+from kb.gaps.alias_candidate import AliasCandidates
 from kb.gaps.article_draft import draft_text, save_draft
 from kb.gaps.gaps import Gap, GapCause
-from kb.gaps.proposals import MOST_QUERIES, accept, proposal_effect, proposal_for
+from kb.gaps.proposals import (
+    MOST_QUERIES,
+    GapProposal,
+    accept,
+    proposal_effect,
+    proposal_for,
+    searcher_with,
+)
 from kb.gaps.repository import GapRepository
-from kb.search.documents import PUBLIC
+from kb.search.documents import PUBLIC, Document
 from webapp.context import audience, centre, now, settings
 
 blueprint = Blueprint("gaps", __name__, url_prefix="/editor/gaps")
@@ -32,7 +40,7 @@ def _page(sentence: str = "") -> str:
         found_at=repository.found_at(),
         minutes=settings().handling_minutes,
         drafted=request.args.get("drafted", ""),
-        accepted=bool(request.args.get("accepted")),
+        accepted=request.args.get("accepted", "")[:300],
         sentence=sentence,
     )
 
@@ -51,50 +59,56 @@ def draft(gap_id: int) -> BaseResponse | tuple[str, int]:
 
 @blueprint.get("/<int(max=2000000000):gap_id>/proposal")
 def proposal(gap_id: int) -> str:
-    """What search would do with a curation for this gap, before anybody accepts it."""
+    """What search would do with aliases or a curation for this gap, before anybody accepts it."""
     return _proposal(gap_id)
 
 
 def _proposal(gap_id: int, sentence: str = "") -> str:
-    gap = _gap(gap_id)
-    if gap.cause is not GapCause.SEARCH:
-        raise NotFound("This gap needs a page, not a curation. Go back to the list.")
+    proposed, document = _proposed(gap_id)
     content, searcher = settings().content, centre().searcher
     serving = centre().index.current()
-    proposed = proposal_for(gap)
-    month = now() - LAST_MONTH
+    if serving is None:
+        raise Unavailable(centre().index.absence())
+    candidates = AliasCandidates(
+        centre().database,
+        customers=settings().vote_customers,
+        false_suggestions=settings().false_suggestions,
+    )
+    frequent = centre().query_log.frequent(
+        [PUBLIC], now=now(), limit=MOST_QUERIES, since=now() - LAST_MONTH
+    )
+    asked = [(query.query, query.times) for query in frequent]
+    with searcher_with(proposed, document, serving, searcher, candidates) as candidate:
+        effect = proposal_effect(proposed, searcher, candidate, content / "golden.toml", asked)
     return render_template(
         "editor/proposal.html",
         gap_id=gap_id,
-        gap=gap,
         proposal=proposed,
-        document=searcher.article(gap.document, audience=audience()),
-        effect=proposal_effect(
-            proposed,
-            serving.curations() if serving else {},
-            searcher,
-            content / "golden.toml",
-            [
-                (query.query, query.times)
-                for query in centre().query_log.frequent(
-                    now=now(), limit=MOST_QUERIES, audiences=[PUBLIC], since=month
-                )
-            ],
-        ),
+        document=document,
+        effect=effect,
         sentence=sentence,
     )
 
 
 @blueprint.post("/<int(max=2000000000):gap_id>/proposal")
 def accept_proposal(gap_id: int) -> BaseResponse | tuple[str, int]:
-    """Adds the curation to ``curations.toml``; it takes effect with the next publish."""
+    """Writes it into the page's file or ``curations.toml``; it takes effect with a publish."""
+    proposed, _ = _proposed(gap_id)
     try:
-        accept(proposal_for(_gap(gap_id)), settings().content / "curations.toml")
+        accept(proposed, settings().content)
     except (Conflict, Unavailable) as error:
         return _proposal(gap_id, error.sentence), error.status
     except Misconfigured as error:
         return _proposal(gap_id, error.sentence.replace(f"{settings().content}/", "")), 409
-    return redirect(url_for("gaps.show", accepted="yes"), 303)
+    return redirect(url_for("gaps.show", accepted=proposed.file), 303)
+
+
+def _proposed(gap_id: int) -> tuple[GapProposal, Document]:
+    gap = _gap(gap_id)
+    if gap.cause is not GapCause.SEARCH:
+        raise NotFound("This gap needs a page, not aliases. Go back to the list.")
+    document = centre().searcher.article(gap.document, audience=audience())
+    return proposal_for(gap, document, settings().content), document
 
 
 def _gap(gap_id: int) -> Gap:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TypeVar
 
 from kb.programs.scopes import Scope
 
@@ -24,8 +25,17 @@ class Access(StrEnum):
     ADMIN = "administrator"
 
 
-#: (endpoint, method) -> who has access. HEAD counts as GET; OPTIONS is answered for everybody.
-POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
+Row = TypeVar("Row")
+
+
+def by_route(rows: Mapping[tuple[str, str], Row]) -> Mapping[tuple[str, str], Row]:
+    """``rows`` by endpoint and method. HEAD does the work of GET, so it has the row of GET."""
+    head = {(endpoint, "HEAD"): row for (endpoint, method), row in rows.items() if method == "GET"}
+    return MappingProxyType({**rows, **head})
+
+
+#: (endpoint, method) -> who has access. OPTIONS is answered for everybody.
+POLICY: Mapping[tuple[str, str], Access] = by_route(
     {
         ("static", "GET"): Access.ANYONE,
         ("mail_hook.take", "POST"): Access.ANYONE,  # whoever signs the request
@@ -243,7 +253,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
 )
 
 #: (endpoint, method) -> the limit that it counts against, see ``rate_limits.RateLimits``.
-RATES: Mapping[tuple[str, str], str] = MappingProxyType(
+RATES: Mapping[tuple[str, str], str] = by_route(
     {
         ("api.suggest", "GET"): "suggest",
         ("api.suggest_for_text", "POST"): "suggest",
@@ -336,7 +346,7 @@ RATES: Mapping[tuple[str, str], str] = MappingProxyType(
 
 _CONTENT = (Scope.CONTENT_READ,)
 #: (endpoint, method) -> the scopes of which an API key needs one. Other routes open to no key.
-OPENED_BY: Mapping[tuple[str, str], tuple[Scope, ...]] = MappingProxyType(
+OPENED_BY: Mapping[tuple[str, str], tuple[Scope, ...]] = by_route(
     {
         ("api.suggest", "GET"): _CONTENT,
         ("api.suggest_for_text", "POST"): _CONTENT,

@@ -17,7 +17,8 @@ from kb.errors import KbError, NotFound
 from kb.operations.audit import Action, AuditEntry, AuditLog
 from kb.people.person import Person
 from webapp.context import asker, centre, half_sign_in, now, person
-from webapp.security.rate_limits import address, method
+from webapp.security.access_policy import by_route
+from webapp.security.rate_limits import address
 
 LOG = logging.getLogger("askfirst.audit")
 
@@ -94,7 +95,7 @@ def _factor(action: Action, factor: str) -> tuple[Audited, ...]:
 
 _LINK = "account.use_link"
 #: (endpoint, method) -> the entries of the route; the first whose condition holds is written.
-AUDITED: Mapping[tuple[str, str], tuple[Audited, ...]] = MappingProxyType(
+AUDITED: Mapping[tuple[str, str], tuple[Audited, ...]] = by_route(
     {
         ("account.check_sign_in", "POST"): (
             Audited(Action.SIGNED_IN, _typed_account, Action.SIGN_IN_REFUSED),
@@ -177,7 +178,7 @@ def register(app: Flask) -> None:
 
 def _note_before() -> None:
     """Who asks, and whose link is used: after the view the session and the link are gone."""
-    rows = AUDITED.get((request.endpoint or "", method()))
+    rows = AUDITED.get((request.endpoint or "", request.method))
     if rows is None:
         return
     g.audited_rows = rows

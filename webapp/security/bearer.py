@@ -65,8 +65,7 @@ def _host_identity(token: str, origin: str) -> HostIdentity | None:
 
 def check_scope(key: ApiKey) -> None:
     """Raises ScopeMissing, naming the scope, and Forbidden for a route that is open to no key."""
-    method = "GET" if request.method == "HEAD" else request.method
-    scopes = OPENED_BY.get((request.endpoint or "", method), ())
+    scopes = OPENED_BY.get((request.endpoint or "", request.method), ())
     if not scopes:
         raise Forbidden("This address does not accept API keys. Sign in to the portal instead.")
     held = [scope for scope in scopes if scope in key.scopes]

@@ -35,7 +35,7 @@ from webapp.security.access_policy import (
     Access,
 )
 from webapp.security.bearer import is_api
-from webapp.security.rate_limits import RateLimits, method
+from webapp.security.rate_limits import RateLimits
 from webapp.security.sessions import SessionCookies
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _check_access() -> BaseResponse | None:
     """Applies the route's policy; a route without one is closed."""
     if request.endpoint is None or request.method == "OPTIONS":
         return None  # no such page, or a preflight: no view runs
-    access = POLICY.get((request.endpoint, method()))
+    access = POLICY.get((request.endpoint, request.method))
     if access is None:
         raise Forbidden(
             "This page has no access policy and stays closed. Please report this to the operator."

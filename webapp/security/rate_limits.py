@@ -60,7 +60,7 @@ class RateLimits:
 
     def check(self) -> None:
         """Raises TooMany, with the seconds to wait, once the route's limit is used up."""
-        name = RATES.get((request.endpoint or "", method()))
+        name = RATES.get((request.endpoint or "", request.method))
         if name and COUNTED in request.environ:
             g.counted = (name, request.environ[COUNTED])
         elif name:
@@ -180,8 +180,3 @@ def counted_address(text: str) -> str:
             return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
     return text
-
-
-def method() -> str:
-    """HEAD does the work of GET and counts as GET."""
-    return "GET" if request.method == "HEAD" else request.method

@@ -285,9 +285,8 @@ def end_episode(
     # A form without a script tells of no title before.
     is_untold = (EPISODES.c.id == episode, EPISODES.c.title == "")
     connection.execute(update(EPISODES).where(*is_untold).values(title=scrub(title)[:_MAX_TITLE]))
-    facts = {"ticket": ids.ticket_number(ticket_id)}
     connection.execute(
-        insert(EPISODE_EVENTS).values(episode_id=episode, kind="submit", at=now, facts=facts)
+        insert(EPISODE_EVENTS).values(episode_id=episode, kind="submit", at=now, facts={})
     )
 
 

@@ -8,14 +8,13 @@ start, and belongs to the account of the address if there is one.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from kb import ids
 from kb.mail.mail_links import MailLinks
 from kb.mail.repository import MailRepository, ReceivedMail
 from kb.people.person import Person, Role
-from kb.sla.policy import SlaPolicy
+from kb.sla.policy import UNVERIFIED, SlaPolicy, VerifiedRequester
 from kb.tickets import actions
 from kb.tickets.desk import Desk
 from kb.tickets.permissions import link_not_found
@@ -72,7 +71,7 @@ class Confirming:
             raise link_not_found()
         person = account if account is not None and account.role is Role.CUSTOMER else guest
         command = actions.confirm(
-            self._entitled(self._mails.filed_by(serial), person, now),
+            self._requester(self._mails.filed_by(serial), person, now),
             since=people.customer_since(person),
         )
         with self._mails.database.join():
@@ -83,20 +82,16 @@ class Confirming:
             self._mails.confirm(serial, now=now)
         return replace(ticket, confirmed=True)
 
-    def _entitled(
+    def _requester(
         self, filed: ReceivedMail | None, person: Person, now: dt.datetime
-    ) -> Mapping[str, str]:
-        """The facts that the address gives, none at a mailbox that is another organisation's."""
+    ) -> VerifiedRequester:
+        """What the address entitles to: nothing at a mailbox that is another organisation's."""
         entitlement = self._tickets.people.entitlement(person, now)
         mailbox = self._policy.mailboxes.get(filed.mailbox) if filed else None
         organisation = entitlement.organisation
         only = mailbox.organisation if mailbox else ""
         if only and only.casefold() != organisation.casefold():
-            return {}
-        return {
-            "category": entitlement.category,
-            "licence": entitlement.licence,
-            "organisation": organisation,
-            "domain": person.email.rpartition("@")[2],
-            "group": self._policy.group(person.email, organisation),
-        }
+            return UNVERIFIED
+        return VerifiedRequester(
+            person.email, entitlement.category, entitlement.licence, organisation
+        )

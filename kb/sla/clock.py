@@ -58,18 +58,14 @@ class SlaEvent:
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A policy that is in force from ``effective`` on."""
+    """A policy that is in force from ``effective`` on, which is the timestamp ``since``."""
 
     effective: dt.datetime
     policy: SlaPolicy
+    since: int = field(init=False, repr=False)
 
-
-def is_open(policy: SlaPolicy, level_key: str, time: dt.datetime) -> bool:
-    return policy.calendar(policy.level(level_key)).is_open(time)
-
-
-def next_open(policy: SlaPolicy, level_key: str, time: dt.datetime) -> dt.datetime | None:
-    return policy.calendar(policy.level(level_key)).next_open(time)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "since", to_timestamp(self.effective))
 
 
 def targets_at(
@@ -100,7 +96,7 @@ def _versions(policies: SlaPolicy | Sequence[PolicyVersion]) -> list[tuple[int, 
     if isinstance(policies, SlaPolicy):
         return [(0, policies)]
     return sorted(
-        ((to_timestamp(v.effective), v.policy) for v in policies), key=lambda version: version[0]
+        ((version.since, version.policy) for version in policies), key=lambda version: version[0]
     )
 
 
@@ -188,7 +184,7 @@ class _History:
     def start(self, goal: Goal, at: int) -> None:
         """Starts a target unless it runs already or the level has none for this goal."""
         last = self.last(goal)
-        budget = self.level.budget(goal) if self.level else None
+        budget = self.level.budgets[goal] if self.level else None
         if self.level and budget and (last is None or last.state is not None):
             cycle = last.cycle + 1 if last else 1
             self.runs.append(_Run(goal, cycle, self.level, at, self.basis(self.level, at, budget)))
@@ -334,7 +330,7 @@ def _move(history: _History, run: _Run, at: int, level: Level, change: LevelChan
     due = before.due()
     if run.breached_at is None and due is not None and at > due:
         run.breached_at = due
-    budget = level.budget(run.goal)
+    budget = level.budgets[run.goal]
     if budget is None:
         history.finish(run, at, TargetState.CANCELLED)
         return

@@ -80,13 +80,16 @@ class Level:
     after_support: str = ""  # the level of whoever's support term is over; empty: it never ends
     updates: str = ""  # how long updates are free
     services: tuple[str, ...] = ()
+    budgets: Mapping[Goal, Budget | None] = field(init=False, repr=False, compare=False)
 
-    def budget(self, goal: Goal) -> Budget | None:
-        return {
+    def __post_init__(self) -> None:
+        budgets = {
             Goal.FIRST: self.first_response,
             Goal.NEXT: self.next_response,
             Goal.RESOLUTION: self.resolution,
-        }[goal]
+        }
+        # A frozen dataclass has no other way to store what it derives from its fields.
+        object.__setattr__(self, "budgets", budgets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,23 @@ def _holds(values: frozenset[str], fact: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class VerifiedRequester:
+    """What entitlements know of whoever files a ticket with a proven address.
+
+    ``category`` is the customer category in force, ``licence`` that of a licence with the address.
+    """
+
+    email: str = ""
+    category: str = ""
+    licence: str = ""
+    organisation: str = ""
+
+
+#: Of an address that is not proven, nothing counts.
+UNVERIFIED = VerifiedRequester()
+
+
+@dataclass(frozen=True, slots=True)
 class LevelChoice:
     """A level and the sentence that tells customer and agent why it applies."""
 
@@ -261,12 +281,22 @@ class SlaPolicy:
         groups = self.groups.values()
         return next((group.key for group in groups if group.includes(email, organisation)), "")
 
-    def choose(self, facts: Mapping[str, str]) -> LevelChoice:
-        """The level of a ticket with these ``facts``, named as in ENTITLEMENT_FACTS: the first row
-        that matches wins.
+    def choose(
+        self, facts: Mapping[str, str], requester: VerifiedRequester = UNVERIFIED
+    ) -> LevelChoice:
+        """The level of a ticket: the first row that matches wins.
 
-        ``coupon`` is the key of a valid coupon, never the code that somebody typed.
+        ``facts`` are those of the ticket, named as in ENTITLEMENT_FACTS. ``coupon`` is the key of a
+        valid coupon, never the code that somebody typed.
         """
+        facts = {
+            "category": requester.category,
+            "licence": requester.licence,
+            "organisation": requester.organisation,
+            "domain": requester.email.rpartition("@")[2],
+            "group": self.group(requester.email, requester.organisation),
+            **facts,
+        }
         for row in self.entitlements:
             if row.matches(facts):
                 return LevelChoice(self.levels[row.level], row.why)
@@ -298,6 +328,13 @@ class SlaPolicy:
 
     def calendar(self, level: Level) -> BusinessCalendar:
         return self.calendars[level.calendar]
+
+    def next_open(self, level: str, time: dt.datetime) -> dt.datetime | None:
+        """The first instant from ``time`` on at which the level's calendar is open.
+
+        None when ten years hold none. Raises Invalid for a level that is not in the policies.
+        """
+        return self.calendar(self.level(level)).next_open(time)
 
     def urgent(self, level: Level, severity: str) -> bool:
         """Whether a ticket goes before others in the queue."""

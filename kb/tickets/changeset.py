@@ -162,7 +162,6 @@ class NewTicket:
     event: NewEvent
     forecast: Forecast
     notices: tuple[NewNotice, ...] = ()
-    staff_notices: tuple[NewNotice, ...] = ()
     news: tuple[StaffNews, ...] = ()
     limit: UsageLimit | None = None
     link: LinkedTicket | None = None

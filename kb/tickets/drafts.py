@@ -355,9 +355,12 @@ def _product(form: _Form, catalogue: Catalogue) -> tuple[str, str, str]:
             "module",
             f"{product.title} does not have a module {module!r:.60}. {available(product.modules)}",
         )
-    if version and product.version(version) is None:
-        names = available(release.name for release in product.versions)
-        form.refuse("version", f"{product.title} does not have a version {version!r:.60}. {names}")
+    versions = [release.name for release in product.versions]
+    if version and version not in versions:
+        form.refuse(
+            "version",
+            f"{product.title} does not have a version {version!r:.60}. {available(versions)}",
+        )
     return key, module, version
 
 
@@ -393,6 +396,8 @@ def copy_addresses(texts: Iterable[str], limits: FormLimits) -> tuple[str, ...]:
 def _files(form: _Form, files: Sequence[Upload]) -> tuple[Upload, ...]:
     # Browsers send an empty part for an empty file field.
     named = [file for file in files if file.name or file.data]
+    if not named:
+        return ()
     errors = validation.errors(named, form.limits.files)
     if errors:
         form.refuse("attachments", " ".join(errors))

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kb import ids
 from kb.errors import Invalid
 from kb.notifications.queue import NewNotice
 from kb.people.person import Person, account_key
-from kb.sla import clock
 from kb.sla.policy import SlaPolicy
 from kb.tickets.changeset import NewEvent, TicketFacts
 from kb.tickets.lifecycle import (
@@ -43,26 +42,31 @@ from kb.tickets.ticket import Draft
 
 
 def receipts(
-    draft: Draft, customer: Person, level: str, forecast: Forecast
+    draft: Draft,
+    customer: Person,
+    level: str,
+    forecast: Forecast,
+    *,
+    asks_to_confirm: bool = False,
 ) -> tuple[NewNotice, ...]:
-    """The confirmation of a new ticket: its level and due time. Its number is added when saved."""
+    """The confirmation of a new ticket: its level and due time. Its number is added when saved.
+
+    With ``asks_to_confirm`` it asks whether its reader has filed the ticket, and nobody else is
+    told of it.
+    """
     first = forecast.first_due
     due = first.due_at.isoformat() if first and first.due_at else ""
     facts = {"level": level, "due": due, "zone": customer.zone}
     facts["sender"] = str(customer.id)
     own = {**facts, "guest": "yes"} if customer.guest else facts
+    if asks_to_confirm:
+        return (NewNotice("opened", customer.email, {**own, "confirm": "yes"}),)
     addresses = _one_each(draft.copy_to, but={customer.email})
     if customer.guest:
         copies = [_question(address, {"sender": str(customer.id)}) for address in addresses]
     else:
         copies = [NewNotice("opened", address, {**facts, "copy": "yes"}) for address in addresses]
     return (NewNotice("opened", customer.email, own), *copies)
-
-
-def asking_to_confirm(notices: Sequence[NewNotice]) -> tuple[NewNotice, ...]:
-    """Receipts that ask whether their reader has filed the ticket; nobody else is told of it."""
-    own = [notice for notice in notices if not notice.facts.get("copy")]
-    return tuple(replace(notice, facts={**notice.facts, "confirm": "yes"}) for notice in own)
 
 
 def _one_each(addresses: Iterable[str], *, but: Collection[str]) -> list[str]:
@@ -170,35 +174,38 @@ def staff_told(
     facts = {"number": ids.ticket_number(ticket.ownership.serial)}
     if not event.by_agent:
         facts["sender"] = str(event.actor_id)
-    opens = next_business_hour(policy, ticket.level, event.at)
-    return StaffTold(
-        tuple(told),
-        staff_mails(
-            told, kind or event.verb.value, facts, now=event.at, opens=opens, urgent=ticket.urgent
-        ),
+    mails = staff_mails(
+        told,
+        kind or event.verb.value,
+        facts,
+        policy=policy,
+        level=ticket.level,
+        urgent=ticket.urgent,
+        now=event.at,
     )
+    return StaffTold(tuple(told), mails)
 
 
 def _mentioned(event: NewEvent, ticket: TicketFacts) -> frozenset[str]:
     return mentioned(event.body, ticket.staff) if event.verb is Verb.NOTE else frozenset()
 
 
-def told_of_new_ticket(
+def staff_told_of_new_ticket(
     draft: Draft,
     customer: Person,
     staff: Sequence[StaffMember],
+    policy: SlaPolicy,
+    level: str,
     *,
     urgent: bool,
     now: dt.datetime,
-    opens: dt.datetime,
 ) -> StaffTold:
-    """``opens`` is when the business hours of the level begin. The number is added when saved."""
+    """As ``staff_told``. The number is added when saved."""
     happened = StaffEventFacts(StaffEvent.NEW, draft.product, actor=customer.email)
     told = told_of(happened, staff)
     facts = {"sender": str(customer.id)}
-    return StaffTold(
-        told, staff_mails(told, NEW_TICKET, facts, now=now, opens=opens, urgent=urgent)
-    )
+    mails = staff_mails(told, NEW_TICKET, facts, policy=policy, level=level, urgent=urgent, now=now)
+    return StaffTold(told, mails)
 
 
 def staff_mails(
@@ -206,11 +213,19 @@ def staff_mails(
     kind: str,
     facts: Mapping[str, str],
     *,
-    now: dt.datetime,
-    opens: dt.datetime,
+    policy: SlaPolicy,
+    level: str,
     urgent: bool,
+    now: dt.datetime,
 ) -> tuple[NewNotice, ...]:
-    """The mails among what staff are told. Those about urgent tickets leave at any hour."""
+    """The mails among what staff are told.
+
+    They wait for the business hours of the ticket's level, unless the ticket is urgent or their
+    recipient wants them at any hour.
+    """
+    mailed = [news for news in told if news.choice.mail]
+    waits = not urgent and not all(news.choice.any_hour for news in mailed)
+    opens = next_business_hour(policy, level, now) if waits else now
     return tuple(
         NewNotice(
             MENTIONED_IN_NOTE if news.event is StaffEvent.MENTIONED else kind,
@@ -218,8 +233,7 @@ def staff_mails(
             {**facts, "staff": "yes", "about": news.event.value},
             now if urgent or news.choice.any_hour else opens,
         )
-        for news in told
-        if news.choice.mail
+        for news in mailed
     )
 
 
@@ -242,6 +256,6 @@ def _willing(ticket: TicketFacts) -> set[str]:
 def next_business_hour(policy: SlaPolicy, level: str, instant: dt.datetime) -> dt.datetime:
     """The first open instant of the level from ``instant`` on; ``instant`` for an unknown level."""
     try:
-        return clock.next_open(policy, level, instant) or instant
+        return policy.next_open(level, instant) or instant
     except Invalid:
         return instant

@@ -18,7 +18,7 @@ from kb.notifications.queue import NewNotice
 from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.sla.policy import SlaPolicy
 from kb.tickets.lifecycle import Status
-from kb.tickets.recipients import next_business_hour, staff_mails
+from kb.tickets.recipients import staff_mails
 from kb.tickets.repository.due_tickets import DueTicket, DueTickets
 from kb.tickets.sla_targets import BREACH, Forecast, PolicyVersions, forecast
 from kb.tickets.staff.choices import StaffEvent, StaffEventFacts, StaffNews, told_of
@@ -101,11 +101,8 @@ class Sweeper:
     ) -> None:
         """Whoever wants to know of targets at risk or breached."""
         staff = due.staff()
-        opens: dict[str, dt.datetime] = {}
         told: list[tuple[int, str, Sequence[StaffNews], Sequence[NewNotice]]] = []
         for ticket, alarm in alarms:
-            if ticket.level not in opens:
-                opens[ticket.level] = next_business_hour(self._policy, ticket.level, now)
             breach = alarm.threshold == BREACH
             event = StaffEvent.BREACHED if breach else StaffEvent.AT_RISK
             news = told_of(StaffEventFacts(event, ticket.product, ticket.assignee), staff)
@@ -123,9 +120,10 @@ class Sweeper:
                 news,
                 "breached" if breach else "warned",
                 facts,
-                now=now,
-                opens=opens[ticket.level],
+                policy=self._policy,
+                level=ticket.level,
                 urgent=ticket.urgent,
+                now=now,
             )
             told.append((ticket.serial, cause, news, mails))
         due.add_notices(told, now)

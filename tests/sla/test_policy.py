@@ -87,7 +87,7 @@ def test_an_urgent_severity_puts_any_level_into_the_urgent_lane() -> None:
 def test_a_level_knows_the_budget_of_each_goal_and_its_calendar() -> None:
     found = policy()
     level = found.level("gold")
-    assert [level.budget(goal) for goal in Goal] == [Budget(3600), None, None]
+    assert [level.budgets[goal] for goal in Goal] == [Budget(3600), None, None]
     assert found.calendar(level).zone == ZoneInfo("Europe/Berlin")
 
 

@@ -266,7 +266,7 @@ def test_an_entitlement_below_one_for_all_is_refused(tmp_path: Path) -> None:
 def test_a_level_promises_nothing_only_on_purpose(tmp_path: Path) -> None:
     text = GOOD.replace('next_response = "3bd"', "")
     level = read(tmp_path, text.replace('"24h"', '""')).levels["commercial"]
-    assert [level.budget(goal) for goal in Goal] == [None, None, None]
+    assert [level.budgets[goal] for goal in Goal] == [None, None, None]
     text = text.replace('first_response = "24h"', "").replace('resolution = ""', "")
     ((_, sentence),) = mistakes(tmp_path, text)
     assert "[levels.commercial]" in sentence

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from kb import ids
 from kb.database.usage_limits import UsageLimit
 from kb.errors import Conflict, Invalid
-from kb.notifications.queue import NewNotice
 from kb.people.person import Person, account_key
 from kb.sla.clock import SlaEvent, SlaEventKind
-from kb.sla.policy import Goal, LevelChoice, SlaPolicy
+from kb.sla.policy import UNVERIFIED, Goal, LevelChoice, SlaPolicy, VerifiedRequester
 from kb.tickets import drafts, recipients
 from kb.tickets.actions.idempotency import filing_key
 from kb.tickets.actions.secrets import FieldSecrets
@@ -26,7 +25,7 @@ from kb.tickets.lifecycle import VERBS, Verb
 from kb.tickets.permissions import check_file
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.save import coupon_used_up
-from kb.tickets.sla_targets import Forecast, computed_targets, forecast, ledger_of
+from kb.tickets.sla_targets import computed_targets, forecast, ledger_of
 from kb.tickets.ticket import Draft, Upload
 
 #: An address that is not verified cannot fill the queue.
@@ -201,13 +200,17 @@ class Filing:
         targets = forecast((), history, self._rules.versions, instant)
         severity = policy.severities.get(draft.severity)
         urgent = policy.urgent(choice.level, draft.severity)
-        told = recipients.told_of_new_ticket(
+        staff = recipients.staff_told_of_new_ticket(
             draft,
             customer,
             self._repository.staff.members(),
+            policy,
+            choice.level.key,
             urgent=urgent,
             now=instant,
-            opens=recipients.next_business_hour(policy, choice.level.key, instant),
+        )
+        receipts = recipients.receipts(
+            draft, customer, choice.level.title, targets, asks_to_confirm=origin.asks_to_confirm
         )
         event = NewEvent(
             verb=Verb.OPEN,
@@ -237,9 +240,8 @@ class Filing:
             urgent=urgent,
             event=event,
             forecast=targets,
-            notices=_receipts(draft, customer, choice.level.title, targets, origin),
-            staff_notices=told.notices,
-            news=told.news,
+            notices=(*(receipts if origin.tells else ()), *staff.notices),
+            news=staff.news,
             limit=_unverified_limit(customer),
             source=channel,
             field_words=_field_words(draft, policy),
@@ -256,18 +258,16 @@ class Filing:
         vouched: bool | None = None,
     ) -> LevelChoice:
         """``asked`` are the facts that the form gives; the others follow from the customer."""
-        facts = {**asked, "coupon": coupon.rule if coupon else ""}
+        requester = UNVERIFIED
         if vouched is None:  # a guest may have typed anybody's address
             vouched = customer is not None and not customer.guest
         if customer and vouched:
-            entitlement = self._repository.people.entitlement(customer, now)
-            organisation = entitlement.organisation
-            facts["category"], facts["licence"] = entitlement.category, entitlement.licence
-            facts["organisation"] = organisation
-            facts["domain"] = customer.email.rpartition("@")[2]
-            facts["group"] = self._rules.policy.group(customer.email, organisation)
+            known = self._repository.people.entitlement(customer, now)
+            requester = VerifiedRequester(
+                customer.email, known.category, known.licence, known.organisation
+            )
         policy = self._rules.policy
-        choice = policy.choose(facts)
+        choice = policy.choose({**asked, "coupon": coupon.rule if coupon else ""}, requester)
         if not choice.level.after_support or customer is None:
             return choice
         return policy.after_term(choice, self._repository.people.customer_since(customer), now)
@@ -279,15 +279,6 @@ class Filing:
         if coupon is None or coupon.left <= 0:
             raise coupon_used_up()
         return coupon
-
-
-def _receipts(
-    draft: Draft, customer: Person, level: str, targets: Forecast, origin: Origin
-) -> tuple[NewNotice, ...]:
-    if not origin.tells:
-        return ()
-    notices = recipients.receipts(draft, customer, level, targets)
-    return recipients.asking_to_confirm(notices) if origin.asks_to_confirm else notices
 
 
 def _field_words(draft: Draft, policy: SlaPolicy) -> str:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from kb.errors import Conflict, Invalid
-from kb.sla.policy import Development, Level, LevelChange, LevelChoice, Severity, SlaPolicy
+from kb.sla.policy import (
+    UNVERIFIED,
+    Development,
+    Level,
+    LevelChange,
+    LevelChoice,
+    Severity,
+    SlaPolicy,
+    VerifiedRequester,
+)
 from kb.text import clean_text
 from kb.tickets.changeset import Effects, TicketFacts
 from kb.tickets.decision import Command, Context
 from kb.tickets.drafts import available, unknown_severity
 from kb.tickets.lifecycle import HANDED_OVER, Verb
 from kb.tickets.ticket import Proposal
-
-_NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
 def change_level(level: str, body: str, *, change: str = "") -> Command:
@@ -107,10 +113,10 @@ def decline(body: str = "") -> Command:
     return Command(Verb.DECLINE, effects, body)
 
 
-def confirm(entitled: Mapping[str, str] = _NO_FACTS, since: dt.datetime | None = None) -> Command:
+def confirm(requester: VerifiedRequester = UNVERIFIED, since: dt.datetime | None = None) -> Command:
     """The requester owns the address that the ticket was filed for, which sets the level anew.
 
-    It becomes the one that the ticket would have had with ``entitled``, the facts of the address.
+    It becomes the one that the ticket would have had if ``requester`` had filed it.
 
     ``since`` is when the requester became a customer. A ticket that staff have moved stays there.
     """
@@ -125,7 +131,7 @@ def confirm(entitled: Mapping[str, str] = _NO_FACTS, since: dt.datetime | None =
             "channel": ticket.channel,
         }
         before = policy.choose(asked)
-        after = policy.after_term(policy.choose({**asked, **entitled}), since, context.at)
+        after = policy.after_term(policy.choose(asked, requester), since, context.at)
         if before.level.key != ticket.level or after.level.key == ticket.level:
             return Effects()
         facts = {"level": after.level.key, "from_level": ticket.level}
@@ -168,20 +174,21 @@ def _entitled_level(policy: SlaPolicy, ticket: TicketFacts, severity: str) -> Le
     coupon = next(
         (rule.key for rule in policy.coupons.values() if rule.level == ticket.coupon_level), ""
     )
-    verified = "" if ticket.customer_guest else ticket.customer_email
+    requester = VerifiedRequester(
+        "" if ticket.customer_guest else ticket.customer_email,
+        ticket.category,
+        ticket.licence,
+        ticket.organisation,
+    )
     choice = policy.choose(
         {
-            "category": ticket.category,
-            "licence": ticket.licence,
-            "group": policy.group(verified, ticket.organisation),
-            "organisation": ticket.organisation,
-            "domain": verified.rpartition("@")[2],
             "severity": severity,
             "type": ticket.type,
             "topic": ticket.topic,
             "product": ticket.product,
             "coupon": coupon if ticket.coupon else "",
             "channel": ticket.channel,
-        }
+        },
+        requester,
     )
     return policy.after_term(choice, ticket.customer_since, ticket.created)

@@ -62,10 +62,7 @@ class TicketRepository:
         TooMany, and Unavailable when nothing could be saved.
         """
         with self.database.write() as connection:
-            filed = save.filed_by_key(connection, key)
-            if filed is None:
-                filed = save.save_ticket(connection, new, key), new.event.facts["filed_as"]
-            return filed
+            return save.file_once(connection, new, key)
 
     def change(self, serial: int, decide: Decide, key: IdempotencyKey) -> None:
         """Saves what ``decide`` makes of the ticket as it is now, once for each key.

@@ -116,6 +116,17 @@ def _key_parameters(key: IdempotencyKey) -> dict[str, object]:
 # --- A new ticket
 
 
+def file_once(connection: Connection, new: NewTicket, key: IdempotencyKey) -> tuple[int, str]:
+    """As ``save_ticket``, unless the key has filed a ticket: then that one is meant.
+
+    The serial, and the fingerprint of the draft that was filed.
+    """
+    filed_before = filed_by_key(connection, key)
+    if filed_before is not None:
+        return filed_before
+    return save_ticket(connection, new, key), new.event.facts["filed_as"]
+
+
 def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> int:
     """The new ticket's serial. Raises Invalid for a coupon that is used up, TooMany."""
     instant = new.event.at
@@ -162,11 +173,8 @@ def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> 
             product=new.draft.product,
         )
     _save_link(connection, serial, new.link, instant)
-    number = {"number": ids.ticket_number(serial), "event": str(event_id)}
-    notices = [
-        replace(notice, facts={**number, **notice.facts})
-        for notice in (*new.notices, *new.staff_notices)
-    ]
+    facts = {"number": ids.ticket_number(serial), "event": str(event_id)}
+    notices = [replace(notice, facts={**facts, **notice.facts}) for notice in new.notices]
     wanted = wanted_notices(connection, serial, notices)
     add_notices(connection, serial, str(event_id), wanted, instant)
     add_news(connection, serial, new.news, instant, event_id=event_id)

@@ -151,9 +151,9 @@ class StaffEventFacts:
     about: Mapping[str, frozenset[StaffEvent]] = field(default_factory=dict)
 
 
-def default_choices(role: Role, *, has_agents: bool) -> Mapping[StaffEvent, StaffChoice]:
+def _default_choices(role: str, *, has_agents: bool) -> Mapping[StaffEvent, StaffChoice]:
     """If there are no agents, supervisors get what is for agents."""
-    if role is Role.AGENT:
+    if role == Role.AGENT:
         return AGENT_CHOICES
     return SUPERVISOR_CHOICES if has_agents else _ALONE
 
@@ -218,6 +218,21 @@ def stored_choices(choices: Mapping[StaffEvent, StaffChoice]) -> dict[str, dict[
         }
         for event, choice in choices.items()
     }
+
+
+def read_members(rows: Sequence[Any]) -> tuple[StaffMember, ...]:
+    """``rows`` are all members of staff, each with what it has stored, which may be nothing."""
+    has_agents = any(row.role == Role.AGENT for row in rows)
+    return tuple(
+        StaffMember(
+            row.id,
+            row.email,
+            row.name,
+            read_choices(row.choices or {}, _default_choices(row.role, has_agents=has_agents)),
+            frozenset(row.products or ()),
+        )
+        for row in rows
+    )
 
 
 def read_choices(

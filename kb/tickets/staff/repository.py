@@ -18,8 +18,7 @@ from kb.tickets.staff.choices import (
     StaffEvent,
     StaffMember,
     StaffNews,
-    default_choices,
-    read_choices,
+    read_members,
     stored_choices,
 )
 from kb.tickets.tables import EVENTS, STAFF_CHOICES, STAFF_NEWS, TICKETS
@@ -150,18 +149,7 @@ class StaffRepository:
 
 def staff_members(connection: Connection) -> tuple[StaffMember, ...]:
     """All active agents and administrators with their choices."""
-    rows = connection.execute(_STAFF).all()
-    has_agents = any(row.role == Role.AGENT for row in rows)
-    return tuple(
-        StaffMember(
-            row.id,
-            row.email,
-            row.name,
-            read_choices(row.choices or {}, default_choices(Role(row.role), has_agents=has_agents)),
-            frozenset(row.products or ()),
-        )
-        for row in rows
-    )
+    return read_members(connection.execute(_STAFF).all())
 
 
 def _member(connection: Connection, person_id: int) -> StaffMember | None:

@@ -8,6 +8,7 @@ at once.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,6 @@ from kb.people.person import Person, email_address
 from kb.search.documents import Document
 from kb.search.results import Hit
 from kb.text import has_visible_text
-from kb.tickets.actions.idempotency import checked_key
 from kb.tickets.drafts import available
 from kb.tickets.ticket import OUTCOMES, Draft, Upload
 from webapp.context import audience, centre, now, person, settings
@@ -58,7 +58,8 @@ MAX_HELD_LINKS = 10  # links to a guest's tickets that one browser session keeps
 
 @dataclass(frozen=True, slots=True)
 class CheckedForm:
-    """A valid draft, its requester, and the key with which filing it twice makes one ticket.
+    """A draft that was valid ``at`` this time, its requester, and the key with which filing it
+    twice makes one ticket.
 
     ``customer`` is None for a guest, of whom ``guest`` has the address, the name and the time zone.
     """
@@ -67,6 +68,7 @@ class CheckedForm:
     customer: Person | None
     guest: tuple[str, str, str]
     key: str
+    at: dt.datetime
 
 
 def blank_form(values: Mapping[str, str]) -> dict[str, str]:
@@ -121,6 +123,8 @@ def _text(value: object) -> str:
 def uploads(request: Request) -> tuple[Upload, ...]:
     """The chosen files; an empty file input sends one without a name."""
     files = [file for file in request.files.getlist("attachments") if file.filename]
+    if not files:
+        return ()
     if len(files) > FILES_PER_TICKET:
         raise Invalid(
             f"You can attach at most {FILES_PER_TICKET} files, not {len(files)}. Pack them into "
@@ -180,12 +184,12 @@ def shown_articles(hits: Sequence[Hit]) -> str:
 
 def check_form(form: Mapping[str, str], files: tuple[Upload, ...]) -> CheckedForm:
     """The draft and its requester. Raises Invalid with a sentence for each field at fault."""
-    customer = person()
-    fields = _key_faults(form["key"]) | ({} if customer else _guest_faults(form))
+    customer, time = person(), now()
+    fields = {} if customer else _guest_faults(form)
     draft = None
     try:
         draft = centre().desk.filing.check(
-            form, files, consulted_articles(form["consulted"]), now=now()
+            form, files, consulted_articles(form["consulted"]), now=time
         )
     except Invalid as error:
         fields = {**error.fields, **fields} or {"": error.sentence}
@@ -199,15 +203,7 @@ def check_form(form: Mapping[str, str], files: tuple[Upload, ...]) -> CheckedFor
             fields=fields,
         )
     guest = (form["email"], form["name"], form["zone"])
-    return CheckedForm(draft, customer, guest, form["key"] or secrets.token_urlsafe(18))
-
-
-def _key_faults(key: str) -> dict[str, str]:
-    try:
-        checked_key(key)
-    except Invalid as error:
-        return dict(error.fields)
-    return {}
+    return CheckedForm(draft, customer, guest, form["key"] or secrets.token_urlsafe(18), time)
 
 
 def _guest_faults(form: Mapping[str, str]) -> dict[str, str]:
@@ -224,18 +220,18 @@ def file_once(checked: CheckedForm, *, channel: str = "web") -> tuple[str, Perso
 
     A guest's browser keeps the link.
     """
-    desk, time = centre().desk, now()
+    portal, time = centre(), checked.at
     # The guest, the ticket and the link are saved together, as each waits for the disk. Files are
     # saved first, while others may write.
     is_quick = not checked.draft.attachments
-    with centre().database.join() if is_quick else contextlib.nullcontext():
-        customer = checked.customer or centre().accounts.guest(*checked.guest, now=time)
-        number = desk.filing.file(
+    with portal.database.join() if is_quick else contextlib.nullcontext():
+        customer = checked.customer or portal.accounts.guest(*checked.guest, now=time)
+        number = portal.desk.filing.file(
             checked.draft, customer, key=checked.key, channel=channel, now=time
         )
         secret = ""
         if customer.guest:
-            secret = desk.links.for_new_ticket(number, customer, key=checked.key, now=time)
+            secret = portal.desk.links.for_new_ticket(number, customer, key=checked.key, now=time)
     end_visit()
     if secret:
         hold_link(number, secret, customer)

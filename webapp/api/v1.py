@@ -156,17 +156,20 @@ def suggest_for_text() -> Response:
 
 
 def _suggested(text: str) -> Suggested:
-    limit = parsed_limit(request.args.get("limit", DEFAULT_LIMIT))
+    portal, arguments = centre(), request.args
+    limit = parsed_limit(arguments.get("limit", DEFAULT_LIMIT))
     place = standpoint(
-        centre(), language(), request.args.get("product", ""), request.args.get("version", "")
+        portal, language(), arguments.get("product", ""), arguments.get("version", "")
     )
-    return suggested(centre(), text, audience=audience(), limit=limit, standpoint=place, now=now())
+    return suggested(portal, text, audience=audience(), limit=limit, standpoint=place, now=now())
 
 
 def standpoint(centre: HelpCentre, language: str, product: str, version: str) -> Standpoint:
     """What a form says of its reader. Documents name a product by its key or its title."""
+    if not product:
+        return Standpoint(language, (), version)
     known = centre.catalogue.product(product)
-    names = (known.key, known.title) if known else (product,) if product else ()
+    names = (known.key, known.title) if known else (product,)
     return Standpoint(language, names, version)
 
 

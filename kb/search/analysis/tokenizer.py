@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import Stemmer
 
@@ -84,16 +85,27 @@ def fold(text: str) -> str:
     return _OPTIONAL.sub("", _FOLDABLE.sub(_fold_letter, text).replace("ß", "ss"))
 
 
-def fold_with_offsets(text: str) -> tuple[str, Sequence[int]]:
-    """``fold(text)``, and for each of its letters the offset in ``text`` of the letter that it
-    comes from; the last offset is the end of ``text``.
+class FoldedText(NamedTuple):
+    """A text to find words in: as it was written, and folded.
 
-    >>> fold_with_offsets("Maß")
-    ('mass', [0, 1, 2, 2, 3])
+    ``offsets`` has for each folded letter the offset of the one that it comes from; the last is the
+    end of the text.
+    """
+
+    original: str
+    folded: str
+    offsets: Sequence[int]
+
+
+def folded_text(text: str) -> FoldedText:
+    """``fold(text)``, with where each of its letters comes from.
+
+    >>> folded_text("Maß")
+    FoldedText(original='Maß', folded='mass', offsets=[0, 1, 2, 2, 3])
     """
     folded = fold(text)
     if text.isascii() or (len(folded) == len(text) and not _POINTED.search(text)):
-        return folded, range(len(text) + 1)
+        return FoldedText(text, folded, range(len(text) + 1))
 
     # Lower-cased as a whole: a sigma at the end of a word is another one than within.
     lower = text.lower()
@@ -108,7 +120,7 @@ def fold_with_offsets(text: str) -> tuple[str, Sequence[int]]:
         done = match.end()
     parts.append(lower[done:].lower())
     offsets += range(done, len(text) + 1)
-    return "".join(parts), offsets
+    return FoldedText(text, "".join(parts), offsets)
 
 
 def _fold_letter(match: re.Match[str]) -> str:

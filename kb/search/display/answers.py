@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from kb.search.analysis.passages import TextRange
+from kb.search.analysis.tokenizer import folded_text
 from kb.search.display.passage_text import PassageText
-from kb.search.display.snippets import FoldedText, MatchedWord, Matches, Terms, WeightedTerm
+from kb.search.display.quotable import Quotable
+from kb.search.display.snippets import MatchedWord, Matches, Terms, WeightedTerm
 
 #: Share of the query, by idf, that the answer explains together with its title and heading.
 _MIN_EXPLAINED = 0.6
@@ -60,6 +63,13 @@ class QueryCoverage:
         return sum(held) / self._ideal
 
 
+class Quotation(NamedTuple):
+    """A part of a passage's text, and the words in it that the query stands for."""
+
+    part: TextRange
+    words: tuple[TextRange, ...]  # from the beginning of the part
+
+
 def find_answer(
     query: str,
     coverage: QueryCoverage,
@@ -70,7 +80,7 @@ def find_answer(
     opens_section: bool,
     continues: bool,
     certain: bool = False,
-) -> TextRange | None:
+) -> Quotation | None:
     """The part of ``passage`` that answers ``query``; None when none clearly does.
 
     ``matches`` finds the words that its terms stand for.
@@ -80,13 +90,14 @@ def find_answer(
     """
     least = _MIN_EXPLAINED_OF_CERTAIN if certain else _MIN_EXPLAINED
     headings = "\n".join((title, *passage.stored.path))
-    above = _all_terms(matches.words(FoldedText.of(headings)))
+    above = _all_terms(matches.words(folded_text(headings)))
     words = matches.words(passage.folded)
     if coverage.share(above | _all_terms(words)) < least:
         return None
     asks_for_number = _ASKS_FOR_NUMBER.search(query) is not None
 
-    best, best_worth = None, -1.0
+    best: Quotable | None = None
+    best_worth = -1.0
     for part in passage.quotable_before_more if continues else passage.quotable:
         if _ANNOUNCES.match(passage.stored.text, part.start):
             continue
@@ -109,8 +120,13 @@ def find_answer(
         if asks_for_number and part.has_digit:
             worth += _NUMBER_ASKED
         if worth > best_worth:
-            best, best_worth = (part.start, part.end), worth
-    return best
+            best, best_worth = part, worth
+    return None if best is None else _quotation(words, best.start, best.end)
+
+
+def _quotation(words: Sequence[MatchedWord], start: int, end: int) -> Quotation:
+    marked = [(word.start - start, word.end - start) for word in _within(words, start, end)]
+    return Quotation((start, end), tuple(marked))
 
 
 def _all_terms(words: Sequence[MatchedWord]) -> Terms:
@@ -121,4 +137,8 @@ def _all_terms(words: Sequence[MatchedWord]) -> Terms:
 
 
 def _terms_within(words: Sequence[MatchedWord], start: int, end: int) -> Terms:
-    return _all_terms([word for word in words if start <= word.start and word.end <= end])
+    return _all_terms(_within(words, start, end))
+
+
+def _within(words: Sequence[MatchedWord], start: int, end: int) -> list[MatchedWord]:
+    return [word for word in words if start <= word.start and word.end <= end]

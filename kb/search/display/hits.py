@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from kb.search.analysis.tokenizer import written_words
+from kb.search.analysis.tokenizer import FoldedText, written_words
 from kb.search.display.answers import QueryCoverage, find_answer
 from kb.search.display.passage_text import PassageText
-from kb.search.display.snippets import FoldedText, Matches, snippet
+from kb.search.display.snippets import Matches, snippet
 from kb.search.documents import DocumentKind
 from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
@@ -211,7 +211,7 @@ class HitDisplay:
         opening = places.index(places[shown])
         for number in dict.fromkeys((shown, opening)):
             passage = passages[number]
-            span = find_answer(
+            quotation = find_answer(
                 self._query,
                 self._coverage,
                 self._matches,
@@ -221,14 +221,13 @@ class HitDisplay:
                 continues=places[number] in places[number + 1 : number + 2],
                 certain=certain,
             )
-            if span is not None:
-                text = passage.stored.text[slice(*span)]
+            if quotation is not None:
                 return Answer(
                     card.id,
                     card.title,
                     _address(card.id, passage.stored.anchor),
-                    text,
-                    tuple(word[:2] for word in self._matches.words(FoldedText.of(text))),
+                    passage.stored.text[slice(*quotation.part)],
+                    quotation.words,
                     *passage.place,
                 )
         return None

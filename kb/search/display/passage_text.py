@@ -9,9 +9,8 @@ from __future__ import annotations
 from functools import cached_property
 
 from kb.search.analysis.passages import SectionPassage, text_without
-from kb.search.analysis.tokenizer import written_words
+from kb.search.analysis.tokenizer import FoldedText, folded_text, written_words
 from kb.search.display.quotable import Quotable, quotable
-from kb.search.display.snippets import FoldedText
 from kb.search.documents import RegionKind
 
 _CODE = frozenset({RegionKind.CODE})
@@ -31,7 +30,7 @@ class PassageText:
     @cached_property
     def folded(self) -> FoldedText:
         """The text as it is stored."""
-        return FoldedText.of(self.stored.text)
+        return folded_text(self.stored.text)
 
     @cached_property
     def whole(self) -> FoldedText:
@@ -70,4 +69,4 @@ class PassageText:
 
 
 def _on_one_line(text: str) -> FoldedText:
-    return FoldedText.of(" ".join(text.split()))
+    return folded_text(" ".join(text.split()))

@@ -9,30 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from kb.search.analysis.passages import TextRange
-from kb.search.analysis.tokenizer import WORD_CONTINUATION, fold_with_offsets, is_spaced, tokens
+from kb.search.analysis.tokenizer import WORD_CONTINUATION, FoldedText, is_spaced, tokens
 from kb.search.results import Passage
 
 WIDTH = 240
 _CONTEXT = 40  # characters before and after a match
 _MAX_WORD_SHIFT = 30  # characters by which an end moves so that no word is cut
 _SENTENCE_END = re.compile(r"[.!?] (?=\w)")
-
-
-class FoldedText(NamedTuple):
-    """A text to find words in. ``places`` gives the position in ``original`` of each folded letter
-    (see ``fold_with_offsets``).
-    """
-
-    original: str
-    folded: str
-    places: Sequence[int]
-
-    @classmethod
-    def of(cls, text: str) -> Self:
-        return cls(text, *fold_with_offsets(text))
 
 
 Terms = int  # of a query, a bit for each
@@ -82,18 +68,24 @@ class Matches:
     def _terms_of(self, folded: str) -> Terms | None:
         """The terms that a word stands for; None where the query does not stand for it."""
         if folded not in self._known:
-            is_sought = self._stem(folded) in self._whole or folded.startswith(self._prefixes)
-            self._known[folded] = self._look_up(folded) if is_sought else None
+            stem = self._stem(folded)
+            is_sought = stem in self._whole or folded.startswith(self._prefixes)
+            self._known[folded] = self._look_up(folded, stem) if is_sought else None
         return self._known[folded]
 
-    def _look_up(self, folded: str) -> Terms:
-        """The terms of the plain words in what may be joined: a file name, a version."""
+    def _look_up(self, folded: str, stem: str) -> Terms:
+        if folded.isalnum():
+            return self._terms_of_plain_word(folded, stem)
         terms = 0
-        for word in (folded,) if folded.isalnum() else [token.text for token in tokens(folded)]:
-            terms |= self._by_stem.get(self._stem(word), 0)
-            for beginning, term in self._beginnings.items():
-                if word.startswith(beginning):
-                    terms |= term
+        for token in tokens(folded):  # the words in what may be joined: a file name, a version
+            terms |= self._terms_of_plain_word(token.text, self._stem(token.text))
+        return terms
+
+    def _terms_of_plain_word(self, word: str, stem: str) -> Terms:
+        terms = self._by_stem.get(stem, 0)
+        for beginning, term in self._beginnings.items():
+            if word.startswith(beginning):
+                terms |= term
         return terms
 
     def words(self, text: FoldedText) -> list[MatchedWord]:
@@ -118,7 +110,7 @@ class Matches:
                 offset = folded.find(start, end)
 
         ordered = sorted(words)
-        return ordered if isinstance(text.places, range) else _in_original(ordered, text.places)
+        return ordered if isinstance(text.offsets, range) else _in_original(ordered, text.offsets)
 
     def _words_of_tokens(self, text: str) -> list[MatchedWord]:
         """For scripts without spaces, whose tokens are overlapping pairs of characters."""
@@ -139,12 +131,12 @@ def _is_inside_word(letter: str) -> bool:
     return letter.isalnum() or WORD_CONTINUATION.fullmatch(letter) is not None
 
 
-def _in_original(words: Iterable[MatchedWord], places: Sequence[int]) -> list[MatchedWord]:
+def _in_original(words: Iterable[MatchedWord], offsets: Sequence[int]) -> list[MatchedWord]:
     """Words of folded text as words of the original; those that share a letter there are merged."""
     originals: list[MatchedWord] = []
     for folded_start, folded_end, terms in words:
-        start = places[folded_start]
-        end = max(places[folded_end], places[folded_end - 1] + 1)
+        start = offsets[folded_start]
+        end = max(offsets[folded_end], offsets[folded_end - 1] + 1)
         if originals and start < originals[-1].end:
             first, last, others = originals.pop()
             originals.append(MatchedWord(first, max(end, last), others | terms))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kb.search.analysis.tokenizer import fold_with_offsets
+from kb.search.analysis.tokenizer import folded_text
 from kb.search.query_terms import ExpandedQuery
 
 
@@ -13,13 +13,13 @@ def did_you_mean(text: str, query: ExpandedQuery) -> str | None:
     corrected = text
     for term in query.terms:
         if term.corrected:
-            corrected = _refold_with_offsets(corrected, term.word, term.corrected)
+            corrected = _replaced(corrected, term.word, term.corrected)
     return corrected if corrected != text else None
 
 
-def _refold_with_offsets(text: str, word: str, other: str) -> str:
+def _replaced(text: str, word: str, other: str) -> str:
     """``text`` with ``other`` for each ``word``; parts of words (camelCase) only if no whole is."""
-    folded, offsets = fold_with_offsets(text)
+    _, folded, offsets = folded_text(text)
     plain = re.escape(word)
     wholes = [*re.finditer(rf"(?<!\w){plain}(?!\w)", folded)]
     for match in reversed(wholes or [*re.finditer(plain, folded)]):

@@ -38,7 +38,7 @@ def _answer(
     ]
     matches = Matches(terms, _ANALYZER.stem)
     passage = PassageText(SectionPassage("", (), text, regions))
-    span = find_answer(
+    quotation = find_answer(
         query,
         QueryCoverage(terms, len(words)),
         matches,
@@ -48,7 +48,7 @@ def _answer(
         continues=continues,
         certain=certain,
     )
-    return None if span is None else text[slice(*span)]
+    return None if quotation is None else text[slice(*quotation.part)]
 
 
 def _region(kind: RegionKind, text: str, part: str) -> Region:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.analysis.tokenizer import Analyzer, fold, fold_with_offsets
-from kb.search.display.snippets import WIDTH, FoldedText, Matches, WeightedTerm, snippet
+from kb.search.analysis.tokenizer import Analyzer, fold, folded_text
+from kb.search.display.snippets import WIDTH, Matches, WeightedTerm, snippet
 
 
 def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
@@ -20,7 +20,7 @@ def marked(text: str, query: Matches) -> list[str]:
 
 
 def excerpt(text: str, query: Matches) -> tuple[str, tuple[tuple[int, int], ...]]:
-    shown = snippet(FoldedText.of(" ".join(text.split())), query)
+    shown = snippet(folded_text(" ".join(text.split())), query)
     return shown.text, shown.spans
 
 
@@ -69,7 +69,7 @@ def test_words_are_marked_whose_letters_fold_to_more_or_fewer_letters(
 
 @given(st.text(alphabet="aBİßﬁ™…½e\u0301\u0307ָ शि日Σ ", max_size=30))
 def test_every_letter_of_folded_text_has_an_offset_in_the_text(text: str) -> None:
-    folded, offsets = fold_with_offsets(text)
+    _, folded, offsets = folded_text(text)
     assert len(offsets) == len(folded) + 1
     assert list(offsets) == sorted(offsets)
     assert offsets[-1] == len(text)

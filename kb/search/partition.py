@@ -24,7 +24,7 @@ from kb.search.analysis.tokenizer import identifiers
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
 from kb.search.display.answers import QueryCoverage
 from kb.search.display.hits import HitDisplay, ShownTexts
-from kb.search.display.sections import Listed, Sections, title_key
+from kb.search.display.sections import Listed, Sections, TitleKey, title_key
 from kb.search.display.snippets import Matches, WeightedTerm
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind, Place
 from kb.search.engines.whoosh import OperatorSearch
@@ -321,13 +321,27 @@ class Partition:
             documents = self._by_title(kind)
         return high - low, self._listed(documents[start : start + count].tolist())
 
+    def position_after(self, kind: DocumentKind, title: str, document_id: str) -> int:
+        """How many documents of a kind come before or at this one by title, which may be gone."""
+        place = (title_key(title), document_id)
+        return sum(key <= place for key in self._title_keys(kind))
+
     def _by_title(self, kind: DocumentKind) -> Documents:
         with self._lists_lock:
             if kind not in self._title_orders:
-                listed = sorted(self._all_of(kind), key=lambda each: title_key(each.title))
-                numbers = [each.number for each in listed]
-                self._title_orders[kind] = np.array(numbers, dtype=np.int64)
+                low, _ = self.values.range_of(kind)
+                keys = self._title_keys(kind)
+                order = sorted(range(len(keys)), key=keys.__getitem__)
+                self._title_orders[kind] = np.array(order, dtype=np.int64) + low
             return self._title_orders[kind]
+
+    def _title_keys(self, kind: DocumentKind) -> list[tuple[TitleKey, str]]:
+        """What documents of a kind are ordered by; of the same title, by their ids, in whatever
+        generation.
+        """
+        low, high = self.values.range_of(kind)
+        stored = self._store.shown(self.values.row[low:high].tolist())
+        return [(title_key(title), document_id) for document_id, _, title, _ in stored]
 
     def _all_of(self, kind: DocumentKind) -> list[Listed]:
         low, high = self.values.range_of(kind)

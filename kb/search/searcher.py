@@ -239,6 +239,26 @@ class Searcher:
         chosen = DocumentKind(_kind(kind) or DocumentKind.DOC)
         return self._current().listing(audience, chosen, newest=newest, start=start, count=per_page)
 
+    def titled(
+        self,
+        audience: str,
+        kind: str,
+        *,
+        start: int = 0,
+        after: Sequence[str] = (),
+        count: int,
+    ) -> tuple[int, int, tuple[Hit, ...]]:
+        """Some documents of a kind by title, where they begin, and how many there are.
+
+        They begin at ``start``, or after a title and id, of a document that may be gone.
+        """
+        snapshot, chosen = self._current(), DocumentKind(_kind(kind) or DocumentKind.DOC)
+        if after:
+            title, document_id = after
+            start = snapshot.position_after(audience, chosen, title, document_id)
+        total, hits = snapshot.listing(audience, chosen, newest=False, start=start, count=count)
+        return start, total, hits
+
     def entries(
         self, audience: str, *, start: int, count: int
     ) -> tuple[int, tuple[ListedDocument, ...]]:

@@ -481,6 +481,12 @@ class Snapshot:
         """How many documents of one kind there are, and some of them, newest first or by title."""
         return self.index.reader(audience).listing(kind, newest=newest, start=start, count=count)
 
+    def position_after(
+        self, audience: str, kind: DocumentKind, title: str, document_id: str
+    ) -> int:
+        """How many documents of one kind come before or at this one by title."""
+        return self.index.reader(audience).position_after(kind, title, document_id)
+
     def entries(
         self, audience: str, *, start: int, count: int
     ) -> tuple[int, tuple[ListedDocument, ...]]:

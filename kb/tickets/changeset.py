@@ -109,6 +109,7 @@ class TicketFacts:
     end: UndoableEnd | None = None
     urgent: bool = False
     staff: tuple[StaffMember, ...] = ()  # all of them, with what they want to be told of
+    revision: int = 0  # as of ``Ticket``
 
 
 @dataclass(frozen=True, slots=True)

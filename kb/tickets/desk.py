@@ -9,6 +9,7 @@ transaction, which a worker sends later.
 from __future__ import annotations
 
 import contextlib
+import copy
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -97,6 +98,14 @@ class Desk:
         self.staff = StaffNotifications(repository.staff)
 
     # --- Verbs
+
+    def if_unchanged(self, ticket: Ticket) -> Desk:
+        """The same desk, whose verbs on this ticket raise PreconditionFailed once it has changed
+        since it was read; a key that was used before still does nothing.
+        """
+        conditional = copy.copy(self)
+        conditional._repository = self._repository.if_unchanged(ticket)
+        return conditional
 
     def act(
         self, number: str, person: Person, command: Command, *, key: str = "", now: dt.datetime

@@ -18,7 +18,7 @@ from kb.tickets.lifecycle import ACTIVE, VERBS, FieldKind, Side, Status
 from kb.tickets.permissions import may_work_the_queue, sees_internal, ticket_not_found
 from kb.tickets.reports.sla_attainment import Attainment, sla_attainment
 from kb.tickets.repository.agent_tools import Presence, SavedView
-from kb.tickets.repository.lists import ACTIVE_STATUSES, TicketFilter
+from kb.tickets.repository.lists import ACTIVE_STATUSES, QueuePlace, TicketFilter
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.requesters import Requester
 from kb.tickets.ticket import Release, TicketRow
@@ -69,10 +69,13 @@ class AgentQueue:
         until: dt.datetime | None = None,
         assignee: str = "",
         field: str = "",
+        after: QueuePlace | None = None,
         page: int = 1,
         now: dt.datetime,
     ) -> tuple[int, tuple[TicketRow, ...]]:
         """What to answer next: urgent tickets, due time, arrival; closed tickets newest first.
+
+        The number of tickets, counted from ``after`` and only some pages ahead, and one page.
 
         ``assignee`` is an agent's address, ``me`` or ``nobody``; ``field`` is the key of a
         searchable field of the site, a colon and its value. Raises Invalid for an unknown status,
@@ -92,6 +95,7 @@ class AgentQueue:
             since,
             until,
             assignee_id,
+            after=after,
             field=self._field(field) if field else None,
         )
         return self._repository.lists.queue(narrowed, page, now=now)

@@ -218,6 +218,7 @@ class Ticket:
     undelivered: bool = False  # a mail to the requester about it could not be delivered
     alarms: tuple[Alarm, ...] = ()  # for staff
     watchers: tuple[str, ...] = ()  # names, for staff
+    revision: int = 0  # the id of its newest event, of which each change leaves one
 
     @property
     def number(self) -> str:

@@ -21,7 +21,7 @@ from kb.search import weights
 from kb.search.analysis.tokenizer import Analyzer, fold, index_words, tokens
 from kb.search.array_types import Documents, Totals
 from kb.search.build.builder import IndexBuilder
-from kb.search.display.sections import Listed, Sections, title_key
+from kb.search.display.sections import Listed, Sections, TitleKey, title_key
 from kb.search.documents import DOCUMENT_KINDS, Document, DocumentKind, visible_to
 from kb.search.generations.generation import Generation, Generations
 from kb.search.kernels.compilation import compiled_loops
@@ -295,8 +295,15 @@ class ExhaustiveReader:
         if newest:
             of_kind.sort(key=lambda n: -(u.toordinal() if (u := self.documents[n].updated) else 0))
         else:
-            of_kind.sort(key=lambda number: title_key(self.documents[number].title))
+            of_kind.sort(key=self._place)
         return len(of_kind), self._listed(of_kind[start : start + count])
+
+    def position_after(self, kind: DocumentKind, title: str, document_id: str) -> int:
+        of_kind = [number for number, d in enumerate(self.documents) if d.kind is kind]
+        return sum(self._place(number) <= (title_key(title), document_id) for number in of_kind)
+
+    def _place(self, number: int) -> tuple[TitleKey, str]:
+        return title_key(self.documents[number].title), self.documents[number].id
 
     def entries(self, *, start: int, count: int) -> tuple[int, tuple[ListedDocument, ...]]:
         listed = tuple(

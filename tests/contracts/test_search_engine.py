@@ -209,6 +209,16 @@ def test_lists_show_a_kind_by_title_or_newest_first(snapshot: Snapshot) -> None:
     assert [hit.id for hit in hits] == ["doc/printer"]
 
 
+def test_a_list_goes_on_after_a_title_that_may_be_gone(snapshot: Snapshot) -> None:
+    _, hits = snapshot.listing("public", DocumentKind.FORUM, newest=False, start=0, count=5)
+    for position, hit in enumerate(hits, 1):
+        after = snapshot.position_after("public", DocumentKind.FORUM, hit.title, hit.id)
+        assert after == position
+        gone = snapshot.position_after("public", DocumentKind.FORUM, hit.title, hit.id + "x")
+        assert gone == position
+    assert snapshot.position_after("public", DocumentKind.FORUM, "", "") == 0
+
+
 def test_machines_are_told_every_document_of_an_audience_once(snapshot: Snapshot) -> None:
     count, listed = snapshot.entries("public", start=0, count=100)
     assert count == len(listed) == 5

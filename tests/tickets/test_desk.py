@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from kb.errors import Conflict, Forbidden, NotFound
+from kb.errors import Conflict, Forbidden, NotFound, PreconditionFailed
 from kb.people.person import Person
 from kb.sla.clock import PolicyVersion
 from kb.tickets import actions
@@ -245,3 +245,31 @@ def test_whoever_is_concerned_is_told_by_a_row_of_the_same_transaction(world: Wo
     (facts,) = rows(world, "SELECT facts FROM notices LIMIT 1")[0]
     assert all(word in facts for word in (number, "Commercial", MONDAY.isoformat()))
     assert "print" not in facts
+
+
+def test_what_depends_on_a_ticket_as_it_was_read_is_refused_once_it_has_changed(
+    world: World, number: str
+) -> None:
+    other = world.desk.filing.file(draft("Other"), world.alice, key="other", now=FRIDAY)
+    read, bob = seen(world, number), world.bob
+    first = world.desk.if_unchanged(read)
+    first.act(number, bob, actions.reply("First."), key="first", now=FRIDAY)
+    late = world.desk.if_unchanged(read)
+    late.act(number, bob, actions.reply("First."), key="first", now=FRIDAY)  # a repetition
+    for verb in (
+        lambda: late.act(number, bob, actions.reply("Second."), now=FRIDAY),
+        lambda: late.merge(number, bob, other, now=FRIDAY),
+        lambda: late.split(number, bob, "A part", "Of it.", key="part", now=FRIDAY),
+    ):
+        with pytest.raises(PreconditionFailed):
+            verb()
+    assert [event.verb for event in seen(world, number).events] == [Verb.OPEN, Verb.REPLY]
+    assert len(seen(world, other).events) == 1
+
+    # Other tickets are not meant.
+    late.act(other, bob, actions.void("spam"), now=FRIDAY)
+    voided = seen(world, other)
+    world.desk.act(other, bob, actions.note("Really?"), now=FRIDAY)
+    with pytest.raises(PreconditionFailed):
+        world.desk.if_unchanged(voided).undo(other, bob, now=FRIDAY)
+    world.desk.if_unchanged(seen(world, other)).undo(other, bob, now=FRIDAY)

@@ -9,8 +9,51 @@ import pytest
 
 from kb.errors import Invalid, NotFound
 from kb.tickets import actions
+from kb.tickets.repository import lists
 from tests.tickets.tickets import MONDAY
 from tests.world import DAY, FRIDAY, HOUR, World, draft
+
+
+@pytest.mark.parametrize("status", ["active", "open", "solved", "all"])
+def test_the_queue_is_read_on_from_a_ticket_while_others_move(
+    world: World, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    monkeypatch.setattr(lists, "TICKETS_PER_PAGE", 2)
+    desk, bob = world.desk, world.bob
+    for hour in range(9):
+        severity = ("high", "normal", "low")[hour % 3]
+        named = draft(f"Ticket {hour}", severity=severity)
+        whose = world.charlie if hour % 2 else world.alice
+        number = desk.filing.file(named, whose, key=f"k{hour}", now=FRIDAY + hour // 2 * HOUR)
+        if status == "solved" or (status == "all" and hour % 2):
+            desk.act(number, bob, actions.solve(), now=FRIDAY + 5 * HOUR)
+    _, whole = _read_on(world, status)
+    assert len(whole) == 9
+
+    total, page = desk.queue.tickets(bob, status=status, now=FRIDAY)
+    place = lists.place_of(page[-1], status)
+    # What was read leaves the list, and something comes to its beginning.
+    away = actions.reopen("Again.") if status == "solved" else actions.note("Later.")
+    if status in ("active", "open"):
+        away = actions.void("spam")
+    desk.act(page[0].number, bob, away, now=FRIDAY + 6 * HOUR)
+    desk.filing.file(draft("Late", severity="high"), world.alice, key="late", now=FRIDAY + 9 * HOUR)
+    rest, read = _read_on(world, status, place)
+    assert total == 9
+    late = [number for number in read if number not in whole]
+    assert [number for number in read if number in whole] == whole[2:]
+    assert rest == 7 + len(late)
+
+
+def _read_on(
+    world: World, status: str, place: lists.QueuePlace | None = None
+) -> tuple[int, list[str]]:
+    """How many tickets follow, and the numbers of all of them, page by page."""
+    total, page = world.desk.queue.tickets(world.bob, status=status, after=place, now=FRIDAY)
+    read = [row.number for row in page]
+    if total > len(page):
+        read += _read_on(world, status, lists.place_of(page[-1], status))[1]
+    return total, read
 
 
 def test_the_queue_is_urgent_then_due_then_arrival(world: World) -> None:

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb.errors import Conflict, Invalid, NotFound, TooLarge, TooMany, Unavailable
 from kb.people.person import Person
 from kb.tickets import actions
+from kb.tickets.desk import Desk
 from kb.tickets.lifecycle import UNDO_WINDOW, Side, Verb, next_status
 from kb.tickets.queue import DRAFTED_FORMS
 from webapp.agent import ticket_page
@@ -27,44 +28,45 @@ from webapp.problems import kb_error_response, public_sentence, retry_header, wa
 blueprint = Blueprint("ticket_actions", __name__, url_prefix="/desk")
 
 
-def _assign(number: str, person: Person, form: MultiDict[str, str]) -> None:
-    desk = centre().desk
+def _assign(desk: Desk, number: str, person: Person, form: MultiDict[str, str]) -> None:
     assignee = desk.queue.agent(person, form.get("agent", ""))
     desk.act(number, person, actions.assign(assignee), now=now())
 
 
-def _merge(number: str, person: Person, form: MultiDict[str, str]) -> None:
+def _merge(desk: Desk, number: str, person: Person, form: MultiDict[str, str]) -> None:
     into = form.get("into", "").strip().upper()
-    centre().desk.merge(number, person, into, key=_key(form), now=now())
+    desk.merge(number, person, into, key=_key(form), now=now())
 
 
-def _split(number: str, person: Person, form: MultiDict[str, str]) -> None:
+def _split(desk: Desk, number: str, person: Person, form: MultiDict[str, str]) -> None:
     title, body = form.get("title", "").strip(), form.get("body", "")
-    centre().desk.split(number, person, title, body, key=_key(form), now=now())
+    desk.split(number, person, title, body, key=_key(form), now=now())
 
 
-def _watch(number: str, person: Person, form: MultiDict[str, str]) -> None:
-    centre().desk.queue.watch(number, person, on=form.get("on", "").strip() != "no")
+def _watch(desk: Desk, number: str, person: Person, form: MultiDict[str, str]) -> None:
+    desk.queue.watch(number, person, on=form.get("on", "").strip() != "no")
 
 
-def _revoke_links(number: str, person: Person, _form: MultiDict[str, str]) -> None:
-    centre().desk.act(number, person, actions.revoke_links(), now=now())
+def _revoke_links(desk: Desk, number: str, person: Person, _form: MultiDict[str, str]) -> None:
+    desk.act(number, person, actions.revoke_links(), now=now())
 
 
-def _undo(number: str, person: Person, _form: MultiDict[str, str]) -> None:
-    centre().desk.undo(number, person, now=now())
+def _undo(desk: Desk, number: str, person: Person, _form: MultiDict[str, str]) -> None:
+    desk.undo(number, person, now=now())
 
 
 #: Actions that are more than one verb on one ticket, or none.
-OTHER_ACTIONS: Mapping[str, Callable[[str, Person, MultiDict[str, str]], None]] = MappingProxyType(
-    {
-        "assign": _assign,
-        "merge": _merge,
-        "split": _split,
-        "watch": _watch,
-        "revoke-links": _revoke_links,
-        "undo": _undo,
-    }
+OTHER_ACTIONS: Mapping[str, Callable[[Desk, str, Person, MultiDict[str, str]], None]] = (
+    MappingProxyType(
+        {
+            "assign": _assign,
+            "merge": _merge,
+            "split": _split,
+            "watch": _watch,
+            "revoke-links": _revoke_links,
+            "undo": _undo,
+        }
+    )
 )
 
 
@@ -75,7 +77,7 @@ def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
     """``form_name`` is that of its row. A refusal shows the page again with what was typed."""
     form, person = request.form, signed_in_person()
     try:
-        carry_out(number, person, form_name, form)
+        carry_out(centre().desk, number, person, form_name, form)
     except (Invalid, Conflict, TooLarge, Unavailable) as error:
         if wants_json():
             raise
@@ -84,17 +86,19 @@ def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
     return redirect(url_for("ticket_page.show", number=number), 303)
 
 
-def carry_out(number: str, person: Person, form_name: str, form: MultiDict[str, str]) -> None:
+def carry_out(
+    desk: Desk, number: str, person: Person, form_name: str, form: MultiDict[str, str]
+) -> None:
     """One action of an agent. Raises NotFound, Forbidden, Conflict, Invalid, TooLarge."""
     other = OTHER_ACTIONS.get(form_name)
     if other is not None:
-        other(number, person, form)
+        other(desk, number, person, form)
     else:
         command = command_of(form_name, Side.STAFF, form)
-        centre().desk.act(number, person, command, key=_key(form), now=now())
+        desk.act(number, person, command, key=_key(form), now=now())
     if form_name in DRAFTED_FORMS:
         # What was typed meanwhile into the other forms of the page is kept for them.
-        centre().desk.queue.save_draft(number, person, form_name, "", now=now())
+        desk.queue.save_draft(number, person, form_name, "", now=now())
 
 
 @blueprint.get("/<number>/confirm/<any(merge, void):form_name>")

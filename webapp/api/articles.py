@@ -16,7 +16,15 @@ from kb.search.display.article_tree import article_nodes
 from kb.search.display.sections import ROOT, GuideSection
 from kb.search.documents import DocumentKind
 from kb.search.results import Hit
-from webapp.api.paging import conditional, cursor_after, next_cursor, page_of, page_size
+from webapp.api.paging import (
+    conditional,
+    cursor_after,
+    cursor_of,
+    cursor_values,
+    next_cursor,
+    page_of,
+    page_size,
+)
 from webapp.api.v1 import api_blueprint
 from webapp.context import audience, centre
 from webapp.customer.help_centre import markdown_of
@@ -35,13 +43,20 @@ def listing() -> Response:
     """Documents of a kind by their titles, from the generation that answers."""
     searcher, kind = centre().searcher, request.args.get("kind", DocumentKind.DOC)
     generation = searcher.generation
-    count, start = page_size(), cursor_after("articles", generation=generation)
-    total, hits = searcher.listing(audience(), kind, page=start // count + 1, per_page=count)
-    following = start // count * count + count
+    count, of = page_size(), f"articles/{kind}"
+    origin, start, *last = cursor_values(of, str, int, str, str) or (generation, 0)
+    # In another generation positions are others: there it goes on after the last title.
+    after = last if origin != generation else ()
+    start, total, hits = searcher.titled(
+        audience(), kind, start=max(0, start), after=after, count=count
+    )
+    following = None
+    if hits and start + count < total:
+        following = cursor_of(of, generation, start + count, hits[-1].title, hits[-1].id)
     return page_of(
         "articles",
         [listed_article(hit) for hit in hits],
-        next_cursor("articles", following, generation=generation) if following < total else None,
+        following,
         total=total,
         generation=generation,
     )

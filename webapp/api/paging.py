@@ -1,8 +1,8 @@
 """Lists of the API, page by page: cursors, and the shape of a page.
 
-A cursor is opaque to its reader. It says where the next page begins and of what: one that belongs
-to another list, or to an earlier generation of the index, is refused and never answered with
-documents from elsewhere.
+A cursor is opaque to its reader. It says after what the next page begins, and of which list: one of
+another list is refused. What has changed since neither repeats nor skips anything else; where only
+a position is known, as in a section, a cursor of an earlier generation of the index is refused.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from flask import Response, jsonify, request
 from kb.errors import Invalid, StaleCursor
 
 DEFAULT_PAGE, LARGEST_PAGE = 25, 100
-_LONGEST = 200  # characters of a cursor
-_LARGEST_NUMBER = 2**53  # what every JSON reader keeps exactly
+_LONGEST = 4_000  # characters of a cursor
+LARGEST_NUMBER = 2**53  # what every JSON reader keeps exactly
 
 
 def page_size() -> int:
@@ -33,30 +33,49 @@ def page_size() -> int:
 def cursor_after(of: str, *, generation: str = "") -> int:
     """After how many entries, or after which number, the page begins; 0 for the first page.
 
-    ``of`` names the list. Raises Invalid for what is no cursor of it, and StaleCursor for one of
-    another generation.
+    Raises as ``cursor_values``, and StaleCursor for a cursor of another generation.
+    """
+    origin, after = cursor_values(of, str, int) or (generation, 0)
+    if not 0 <= after < LARGEST_NUMBER:
+        raise not_of_this_list()
+    if origin != generation:
+        raise StaleCursor(
+            "This cursor belongs to an earlier generation of the index. Start again "
+            "without a cursor.",
+            field="cursor",
+        )
+    return int(after)
+
+
+def cursor_values(of: str, *kinds: type) -> tuple[Any, ...]:
+    """What the cursor of the request holds, of these types; nothing for the first page.
+
+    ``of`` names the list. Raises Invalid for what is no cursor of it.
     """
     text = request.args.get("cursor", "")
     if not text:
-        return 0
+        return ()
     match _decoded(text):
-        case [str(owner), str(origin), int(after)] if owner == of and 0 <= after < _LARGEST_NUMBER:
-            if origin != generation:
-                raise StaleCursor(
-                    "This cursor belongs to an earlier generation of the index. Start again "
-                    "without a cursor.",
-                    field="cursor",
-                )
-            return after
-    raise Invalid(
-        "This cursor does not belong to this list. Use a cursor from a page of this list.",
-        field="cursor",
-    )
+        case [str(owner), *values] if owner == of and tuple(map(type, values)) == kinds:
+            return tuple(values)
+    raise not_of_this_list()
 
 
 def next_cursor(of: str, after: int, *, generation: str = "") -> str:
-    packed = json.dumps([of, generation, after], separators=(",", ":")).encode()
+    return cursor_of(of, generation, after)
+
+
+def cursor_of(of: str, *values: str | int | bool) -> str:
+    """A cursor that ``cursor_values`` reads."""
+    packed = json.dumps([of, *values], separators=(",", ":"), ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def not_of_this_list() -> Invalid:
+    return Invalid(
+        "This cursor does not belong to this list. Use a cursor from a page of this list.",
+        field="cursor",
+    )
 
 
 def _decoded(text: str) -> Any:

@@ -7,7 +7,9 @@ viewer can use now.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, request, url_for
@@ -17,10 +19,19 @@ from kb.errors import Invalid, NotFound, PreconditionFailed, Unauthorized
 from kb.people.person import Person
 from kb.tickets.lifecycle import ActionForm, FieldKind, FormField, Side
 from kb.tickets.permissions import side_of
-from kb.tickets.repository.lists import TICKETS_PER_PAGE
+from kb.tickets.repository.lists import ACTIVE_STATUSES, QueuePlace, place_of
 from kb.tickets.ticket import Ticket
 from webapp.agent.ticket_actions import OTHER_ACTIONS, carry_out
-from webapp.api.paging import conditional, cursor_after, next_cursor, page_of
+from webapp.api.paging import (
+    LARGEST_NUMBER,
+    conditional,
+    cursor_after,
+    cursor_of,
+    cursor_values,
+    next_cursor,
+    not_of_this_list,
+    page_of,
+)
 from webapp.api.ticket_json import listed_ticket, ticket_json
 from webapp.api.v1 import api_blueprint, instant_json, json_body
 from webapp.context import centre, now, person, reader, settings
@@ -141,10 +152,10 @@ def queue() -> Response:
     arguments, viewer = request.args, _viewer()
     if arguments.get("assignee") == "me" and not viewer.id:
         raise Invalid("A key without a person has no tickets of its own.", field="assignee")
-    start = cursor_after("queue")
+    status = arguments.get("status") or ACTIVE_STATUSES
     total, rows = centre().desk.queue.tickets(
         viewer,
-        status=arguments.get("status"),
+        status=status,
         level=arguments.get("level", ""),
         product=arguments.get("product", ""),
         words=arguments.get("words", "")[:200],
@@ -152,15 +163,31 @@ def queue() -> Response:
         until=midnight(arguments.get("until", ""), "until", days=1),
         assignee=arguments.get("assignee", ""),
         field=arguments.get("field", "")[:200],
-        page=start // TICKETS_PER_PAGE + 1,
+        after=_place_after(),
         now=now(),
     )
-    following = start + TICKETS_PER_PAGE
-    return page_of(
-        "tickets",
-        [listed_ticket(row) for row in rows],
-        next_cursor("queue", following) if following < total else None,
-    )
+    following = None
+    if total > len(rows):
+        place = place_of(rows[-1], status)
+        instant = place.instant.isoformat() if place.instant else ""
+        following = cursor_of("queue", place.urgent, instant, place.serial)
+    return page_of("tickets", [listed_ticket(row) for row in rows], following)
+
+
+def _place_after() -> QueuePlace | None:
+    """Where the cursor of the request says that the page begins. Raises Invalid."""
+    values = cursor_values("queue", bool, str, int)
+    if not values:
+        return None
+    urgent, text, serial = values
+    try:
+        instant = dt.datetime.fromisoformat(text) if text else None
+    except ValueError:
+        raise not_of_this_list() from None
+    is_instant = instant is None or instant.tzinfo is not None
+    if not is_instant or not 0 <= serial < LARGEST_NUMBER:
+        raise not_of_this_list()
+    return QueuePlace(urgent, instant, serial)
 
 
 @blueprint.get("/agents")
@@ -174,11 +201,11 @@ def agents() -> Response:
 @blueprint.get("/tickets/<number>")
 def show(number: str) -> Response:
     """One ticket as the page shows it to the same person."""
-    return conditional(_shown(number, _viewer()))
+    viewer = _viewer()
+    return conditional(_shown(centre().desk.ticket(number, viewer, now=now()), viewer))
 
 
-def _shown(number: str, viewer: Person) -> Response:
-    ticket = centre().desk.ticket(number, viewer, now=now())
+def _shown(ticket: Ticket, viewer: Person) -> Response:
     is_staff = side_of(viewer, ticket.ownership) is Side.STAFF
     return jsonify(ticket_json(ticket, viewer, _OTHERS.values() if is_staff else ()))
 
@@ -203,39 +230,42 @@ def _viewer() -> Person:
 def act(number: str, action: str) -> Response:
     """One action, once per ``Idempotency-Key``; answers with the ticket as it is then.
 
-    ``If-Match`` makes it depend on the ticket being as it was read (RFC 9110, 13.1.1). Raises
-    NotFound, Forbidden, Conflict, Invalid by field, and PreconditionFailed.
+    ``If-Match`` makes it depend on the ticket being as it was read (RFC 9110, 13.1.1): that it is
+    so when the action begins is compared here, that it stays so by the transaction that saves.
+    Raises NotFound, Forbidden, Conflict, Invalid by field, and PreconditionFailed.
     """
     viewer = person()
     if viewer is None:
         raise Unauthorized("A key without a person can’t act on tickets.")
-    ticket = centre().desk.ticket(number, viewer, now=now())
+    desk = centre().desk
+    ticket = desk.ticket(number, viewer, now=now())
     is_staff = side_of(viewer, ticket.ownership) is Side.STAFF
     if action not in FORM_VERBS and not (is_staff and action in OTHER_ACTIONS):
         raise NotFound(f"There is no action {action[:40]!r}. The ticket lists the available ones.")
-    _check_match(number, viewer)
-
     count("desk" if is_staff else "ticket")
     form = _sent_fields()
     form["key"] = request.headers.get("Idempotency-Key", "")
+    if request.headers.get("If-Match"):
+        is_same = _is_match(ticket, viewer)
+        if not is_same and not form["key"]:
+            raise PreconditionFailed("The ticket has changed since you read it. Read it again.")
+        # Whoever repeats a request has changed the ticket with the first one: the desk knows keys.
+        desk = desk.if_unchanged(ticket if is_same else replace(ticket, revision=0))
     if is_staff:
-        carry_out(number, viewer, action, form)
+        carry_out(desk, number, viewer, action, form)
     else:
         command = command_of(action, Side.OWNER, form)
-        centre().desk.act(number, viewer, command, key=form["key"], now=now())
-    response = _shown(number, viewer)
+        desk.act(number, viewer, command, key=form["key"], now=now())
+    response = _shown(centre().desk.ticket(number, viewer, now=now()), viewer)
     response.add_etag()
     return response
 
 
-def _check_match(number: str, viewer: Person) -> None:
-    if not request.headers.get("If-Match"):
-        return
-    present = _shown(number, viewer)
+def _is_match(ticket: Ticket, viewer: Person) -> bool:
+    present = _shown(ticket, viewer)
     present.add_etag()
     tag, _ = present.get_etag()
-    if not request.if_match.contains(tag or ""):
-        raise PreconditionFailed("The ticket has changed since you read it. Read it again.")
+    return request.if_match.contains(tag or "")
 
 
 def _sent_fields() -> MultiDict[str, str]:

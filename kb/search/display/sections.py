@@ -34,6 +34,9 @@ _DIGITS = re.compile(r"(\d+)")
 _OPENING = re.compile(r"^\W+")
 
 
+TitleKey = tuple[tuple[int, int, str], ...]
+
+
 class Listed(NamedTuple):
     """A document to be listed; its ``number`` is that of the index reader."""
 
@@ -208,7 +211,7 @@ class Sections:
         return GuideSection(folder.path, folder.title, hit.summary, folder.total, hit.id)
 
 
-def title_key(title: str) -> tuple[tuple[int, int, str], ...]:
+def title_key(title: str) -> TitleKey:
     """What titles are sorted by: letters without accents or case, numbers by their value.
 
     >>> sorted(["Zoom", "Über uns", "Part 10", "Part 9"], key=title_key)
@@ -321,9 +324,7 @@ def _folder_order(folder: _Folder) -> float | None:
     return name_order(folder.name)
 
 
-def _order(
-    position: int | None, order: float | None, title: str
-) -> tuple[int, float, tuple[tuple[int, int, str], ...]]:
+def _order(position: int | None, order: float | None, title: str) -> tuple[int, float, TitleKey]:
     """As the index page lists them, then by their numbers, then by title."""
     if position is not None:
         return (0, position, ())

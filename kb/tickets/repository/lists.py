@@ -68,6 +68,17 @@ QUEUE_ORDER = (
 
 
 @dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """Where a ticket stands in the queue, for programs that read on from there: what changes
+    meanwhile neither repeats nor skips any other ticket.
+    """
+
+    urgent: bool
+    instant: dt.datetime | None  # when its answer is due; of a closed list, when it was filed
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
 class TicketFilter:
     """What a list shows; empty values filter nothing. ``since`` and ``until`` are for filing."""
 
@@ -79,6 +90,7 @@ class TicketFilter:
     until: dt.datetime | None = None
     assignee: int | None = None  # a person's id; 0: unassigned
     below: int | None = None  # a serial: for programs that read on from there
+    after: QueuePlace | None = None  # the same, in the queue
     field: tuple[str, str] | None = None  # the key of a searchable field, and its value
 
 
@@ -111,9 +123,9 @@ class TicketLists:
 
         Raises Invalid for an unknown status or page.
         """
-        active = narrowed.status in (ACTIVE_STATUSES, *_ACTIVE_VALUES)
-        order = QUEUE_ORDER if active else _LAST_FILED
-        return self._page(true(), narrowed, order, page, now, internal=True)
+        order = QUEUE_ORDER if _is_by_due(narrowed.status) else _LAST_FILED
+        following = _following(narrowed.after, narrowed.status) if narrowed.after else true()
+        return self._page(following, narrowed, order, page, now, internal=True)
 
     def breached(self, limit: int, *, now: dt.datetime) -> tuple[TicketRow, ...]:
         """What is past its due time and still runs, the longest first."""
@@ -196,6 +208,31 @@ class TicketLists:
             page_rows = connection.execute(ROWS.where(TICKETS.c.id.in_(shown))).mappings()
             rows = {row["id"]: row_of(row, now) for row in page_rows}
             return len(listed), tuple(rows[serial] for serial in shown)
+
+
+def place_of(row: TicketRow, status: str) -> QueuePlace:
+    """Where the ticket stands in the queue of tickets of a status."""
+    instant = (row.due.due if row.due else None) if _is_by_due(status) else row.created
+    return QueuePlace(row.urgent, instant, int(row.number.rpartition("-")[2]))
+
+
+def _is_by_due(status: str) -> bool:
+    return status in (ACTIVE_STATUSES, *_ACTIVE_VALUES)
+
+
+def _following(place: QueuePlace, status: str) -> ColumnElement[bool]:
+    """What comes after a place in the order of ``queue``."""
+    c, instant = TICKETS.c, place.instant
+    if not _is_by_due(status):
+        at_once = and_(c.created_at == instant, c.id < place.serial)
+        return or_(c.created_at < instant, at_once) if instant else true()
+
+    later = and_(c.next_due.is_(None), c.id > place.serial)
+    if instant is not None:
+        at_once = and_(c.next_due == instant, c.id > place.serial)
+        later = or_(c.next_due.is_(None), c.next_due > instant, at_once)
+    later = and_(c.urgent.is_(place.urgent), later)
+    return or_(later, c.urgent.is_(False)) if place.urgent else later
 
 
 def row_of(row: Any, now: dt.datetime) -> TicketRow:

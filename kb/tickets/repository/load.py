@@ -147,6 +147,7 @@ def ticket_facts(connection: Connection, serial: int) -> TicketFacts:
         end=_undoable_end(events[serial]),
         urgent=row.urgent,
         staff=staff_members(connection),
+        revision=events[serial][-1].id,
     )
 
 
@@ -331,6 +332,7 @@ def load_ticket(
         undelivered=(owner or internal) and _is_undelivered(connection, row),
         alarms=_alarms(connection, serial) if internal else (),
         watchers=_watchers(connection, serial, "name") if internal else (),
+        revision=row["revision"],
     )
 
 

@@ -7,12 +7,14 @@ and ``copies`` the choices of those who are copied. Nothing here depends on a po
 
 from __future__ import annotations
 
+import copy
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import Connection, exists, func, select, update
 
 from kb.database import Database
+from kb.errors import PreconditionFailed
 from kb.people.person import Person
 from kb.people.repository.people import PeopleRepository
 from kb.people.tables import ORGANISATIONS
@@ -31,9 +33,14 @@ from kb.tickets.staff.repository import StaffRepository
 from kb.tickets.tables import ATTACHMENTS, EVENTS, RATINGS, SECRETS, TICKETS
 from kb.tickets.ticket import Attachment, Ticket
 
-#: Few tickets have secrets: the others cost no statement.
 _TICKET = ROWS.add_columns(
-    exists().where(SECRETS.c.ticket_id == TICKETS.c.id).correlate(TICKETS).label("has_secrets")
+    # Few tickets have secrets: the others cost no statement.
+    exists().where(SECRETS.c.ticket_id == TICKETS.c.id).correlate(TICKETS).label("has_secrets"),
+    select(func.max(EVENTS.c.id))
+    .where(EVENTS.c.ticket_id == TICKETS.c.id)
+    .correlate(TICKETS)
+    .scalar_subquery()
+    .label("revision"),
 )
 
 Decide = Callable[[TicketFacts], Change]
@@ -52,6 +59,15 @@ class TicketRepository:
         self.guest_links = GuestLinkRepository(database)
         self.secrets = SecretRepository(database)
         self.staff = StaffRepository(database)
+        self._expected: Mapping[int, int] = {}  # serials, and the revisions they must have
+
+    def if_unchanged(self, ticket: Ticket) -> TicketRepository:
+        """The same, but changes of the ticket raise PreconditionFailed once it is no longer as it
+        was read. They are compared in the transaction that saves, so that nothing comes between.
+        """
+        conditional = copy.copy(self)
+        conditional._expected = {ticket.ownership.serial: ticket.revision}
+        return conditional
 
     # --- Verbs
 
@@ -71,7 +87,7 @@ class TicketRepository:
         """
         with self.database.write() as connection:
             if save.serial_by_key(connection, key) is None:
-                event_id, instant = save.save_change(connection, serial, decide)
+                event_id, instant = self._save_change(connection, serial, decide)
                 save.save_key(connection, key, serial, event_id, instant)
 
     def merge(
@@ -91,7 +107,7 @@ class TicketRepository:
 
         with self.database.write() as connection:
             if save.serial_by_key(connection, key) is None:
-                event_id, instant = save.save_change(connection, source, leave_seen)
+                event_id, instant = self._save_change(connection, source, leave_seen)
                 save.save_change(connection, target, lambda ticket: absorb(ticket, merged[0]))
                 save.save_key(connection, key, source, event_id, instant)
 
@@ -103,7 +119,7 @@ class TicketRepository:
             if target is not None:
                 save.delete_merge_link(connection, target, serial)
                 save.save_change(connection, target, leave)
-            save.save_change(connection, serial, decide)
+            self._save_change(connection, serial, decide)
 
     def split(self, serial: int, part: NewTicket, decide: Decide, key: IdempotencyKey) -> int:
         """Saves ``part`` and the change of the ticket that it comes from, or neither.
@@ -115,8 +131,18 @@ class TicketRepository:
             if made_before is not None:
                 return made_before
             part_serial = save.save_ticket(connection, part, key)
-            save.save_change(connection, serial, decide)
+            self._save_change(connection, serial, decide)
             return part_serial
+
+    def _save_change(
+        self, connection: Connection, serial: int, decide: Decide
+    ) -> tuple[int, dt.datetime]:
+        def conditional(ticket: TicketFacts) -> Change:
+            if self._expected.get(serial, ticket.revision) != ticket.revision:
+                raise PreconditionFailed("The ticket has changed since you read it. Read it again.")
+            return decide(ticket)
+
+        return save.save_change(connection, serial, conditional)
 
     # --- One ticket
 

@@ -8,7 +8,7 @@ import pytest
 
 from kb.search.display.article_markdown import article_markdown
 from kb.search.display.article_tree import article_nodes
-from tests.webapp.world import Browser, Portal, publish
+from tests.webapp.world import DOCUMENTS, Browser, Portal, document, publish
 
 
 def test_an_article_is_answered_in_each_format(portal: Portal, anyone: Browser) -> None:
@@ -68,11 +68,37 @@ def test_a_list_is_read_page_by_page(anyone: Browser) -> None:
     assert sorted(read) == ["doc/ink", "doc/jam", "doc/still"]
 
 
-def test_a_cursor_of_an_earlier_generation_is_refused(portal: Portal, anyone: Browser) -> None:
-    cursor = (anyone.get("/api/v1/articles?limit=1").json or {})["next"]
+def test_a_list_goes_on_after_another_generation(portal: Portal, anyone: Browser) -> None:
+    whole = anyone.get("/api/v1/articles").json or {}
+    first = anyone.get("/api/v1/articles?limit=1").json or {}
+    publish(
+        portal.centre.settings.data,
+        (*DOCUMENTS, document("aaa", "Aaa comes before", ("", "", "New."))),
+    )
+    portal.centre.searcher._checked_at = float("-inf")
+    read = first["articles"]
+    following = first["next"]
+    while following:
+        page = anyone.get(f"/api/v1/articles?limit=1&cursor={following}").json or {}
+        assert page["total"] == 4
+        read, following = read + page["articles"], page["next"]
+    assert [entry["id"] for entry in read] == [entry["id"] for entry in whole["articles"]]
+
+
+def test_another_limit_meanwhile_repeats_nothing(anyone: Browser) -> None:
+    first = anyone.get("/api/v1/articles?limit=1").json or {}
+    rest = anyone.get(f"/api/v1/articles?limit=2&cursor={first['next']}").json or {}
+    read = [entry["id"] for entry in (*first["articles"], *rest["articles"])]
+    assert sorted(read) == ["doc/ink", "doc/jam", "doc/still"]
+
+
+def test_a_place_in_a_section_of_an_earlier_generation_is_refused(
+    portal: Portal, anyone: Browser
+) -> None:
+    cursor = (anyone.get("/api/v1/sections?limit=1").json or {})["next"]
     publish(portal.centre.settings.data)
     portal.centre.searcher._checked_at = float("-inf")
-    refused = anyone.get(f"/api/v1/articles?limit=1&cursor={cursor}")
+    refused = anyone.get(f"/api/v1/sections?limit=1&cursor={cursor}")
     assert (refused.status_code, (refused.json or {})["code"]) == (410, "stale-cursor")
 
 

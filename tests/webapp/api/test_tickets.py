@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -115,6 +116,29 @@ def test_an_action_can_depend_on_what_was_read(keys: dict[str, Browser]) -> None
     refused = act(alice, number, "comment", {"body": "More."}, If_Match=tag)
     assert (refused.status_code, refused.json["code"]) == (412, "precondition-failed")
     assert act(alice, number, "comment", {"body": "More."}, If_Match=newer).status_code == 200
+
+
+def test_a_request_that_is_repeated_has_not_changed_under_itself(keys: dict[str, Browser]) -> None:
+    alice, number = keys["alice"], filed(keys["alice"])
+    tag = alice.get(f"/api/v1/tickets/{number}").headers["ETag"]
+    for _ in range(2):
+        done(act(alice, number, "comment", {"body": "More."}, If_Match=tag, Idempotency_Key="a"))
+    other = act(alice, number, "comment", {"body": "More."}, If_Match=tag, Idempotency_Key="b")
+    assert other.status_code == 412
+    assert len(read(alice, number)["events"]) == 2
+
+
+def test_of_many_who_have_read_the_same_ticket_one_can_act(
+    portal: Portal, keys: dict[str, Browser]
+) -> None:
+    number = filed(keys["alice"])
+    tag = keys["bob"].get(f"/api/v1/tickets/{number}").headers["ETag"]
+    agents = [program(portal, key_of(portal, "bob", *PERSONAL)) for _ in range(6)]
+    with ThreadPoolExecutor(len(agents)) as pool:
+        answers = pool.map(
+            lambda agent: act(agent, number, "reply", {"body": "Mine."}, If_Match=tag), agents
+        )
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 5
 
 
 @pytest.mark.parametrize(

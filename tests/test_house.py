@@ -285,6 +285,7 @@ ONLY_IN = {
         "kb.search.embedded",
         "kb.search.engine",
         "kb.worker.article_news",
+        "kb.worker.publication_dates",
     ),
     "kb.search.kernels": (
         "kb.search.embedded",

@@ -91,6 +91,10 @@ class DeflectionSums:
         return self.filed_read + self.filed_shown + self.filed_hidden + self.filed_nothing
 
     @property
+    def people_compared(self) -> int:
+        return sum(arm.people for pair in self.comparisons.values() for arm in pair)
+
+    @property
     def clawed_back(self) -> int:
         return self.confirmed_clawed_back + self.assumed_clawed_back
 
@@ -127,9 +131,10 @@ class DeflectionReport:
     causal: CausalEffect
 
     @classmethod
-    def of(cls, sums: DeflectionSums) -> DeflectionReport:
-        effect = causal_effect(sums.comparisons.values(), visits=sums.compared)
-        return cls(sums, effect)
+    def of(cls, sums: DeflectionSums, *, visits: int | None = None) -> DeflectionReport:
+        """``visits`` are those behind the comparison, by default all that are eligible."""
+        compared = sums.compared if visits is None else visits
+        return cls(sums, causal_effect(sums.comparisons.values(), visits=compared))
 
     @property
     def explicit_rate(self) -> float | None:
@@ -203,8 +208,15 @@ def report_json(
     """The whole, and with ``by`` each group with the same keys."""
     document = DeflectionReport.of(whole).as_json()
     if by:
+        # What is counted of an article are visits that read it; compared are people to whom it
+        # would be suggested.
         document["by"] = [
-            {by: name, **DeflectionReport.of(sums).as_json()}
+            {
+                by: name,
+                **DeflectionReport.of(
+                    sums, visits=sums.people_compared if by == "article" else None
+                ).as_json(),
+            }
             for name, sums in sorted((groups or {}).items())
         ]
     return document
@@ -219,7 +231,7 @@ def replay(
     """The sums of the episodes that ``keep`` keeps, and those of each group of ``by``.
 
     The others still tell of tickets. All windows are taken to be over. Within an article there is
-    no comparison: who opens one has chosen to.
+    no comparison: who opens one has chosen to, and a file does not say to whom it was suggested.
     """
     tickets = tickets_of(episodes)
     group_names = GROUPINGS[by] if by else (lambda _: ())

@@ -157,6 +157,31 @@ ARTICLE_WEEKS = Table(
     PrimaryKeyConstraint("week", "portal", "document_id"),
 )
 
+#: People of the experiment to whom an article would be suggested first of all, with or without the
+#: list being hidden: how many, and how many of them filed. Each person counts once, at the first
+#: need.
+ARTICLE_ARMS = Table(
+    "article_arms",
+    METADATA,
+    Column("week", Instant, nullable=False),
+    Column("portal", Text, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("share", Integer, nullable=False),
+    _count_column("treatment_people"),
+    _count_column("treatment_filed"),
+    _count_column("holdout_people"),
+    _count_column("holdout_filed"),
+    PrimaryKeyConstraint("week", "portal", "document_id", "share"),
+)
+
+#: When an article was published first; empty for those that were there before this was noted.
+ARTICLE_PUBLICATIONS = Table(
+    "article_publications",
+    METADATA,
+    Column("document_id", Text, primary_key=True),
+    instant_column("published_at", optional=True),
+)
+
 #: How far each person in the comparison is counted, so that all visits of one person are one
 #: observation. ``day`` to ``share`` say in which row of DEFLECTION_DAYS.
 DEFLECTION_PEOPLE = Table(

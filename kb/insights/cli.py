@@ -17,7 +17,7 @@ from kb.analytics.causal_effect import CONCLUSION_WORDS, Conclusion
 from kb.analytics.deflection_report import GROUPINGS, replay, report_json
 from kb.analytics.episode import Episode, read_episodes
 from kb.centre import HelpCentre
-from kb.cli_options import data_option, json_option
+from kb.cli_options import data_option, json_option, site_option
 from kb.database import database_exists, open_database
 from kb.errors import Invalid, Unavailable
 from kb.insights.csv_text import csv_text
@@ -30,6 +30,7 @@ from kb.insights.tickets import Durations
 from kb.search.documents import PUBLIC, DocumentKind
 from kb.search.searcher import Searcher
 from kb.settings import Settings, load_settings
+from kb.site.data_folder import claim_data_folder, site_of_data_folder
 
 #: The title of a Markdown file: in its front matter, or its first heading.
 _TITLE = re.compile(r"^(?:title:|#) *[\"']?(.+?)[\"']?$", re.MULTILINE)
@@ -89,21 +90,28 @@ def insights(
 
 @click.command("demo")
 @data_option
+@site_option
 @click.option(
     "--history",
     is_flag=True,
     required=True,
     help="Add 90 days of made-up visits and tickets.",
 )
-def demo_data(data: str | None, *, history: bool) -> None:
+def demo_data(data: str | None, site: str | None, *, history: bool) -> None:
     """Add a made-up history to a data folder, to see reports with data. Not for a real portal.
 
-    Visitors look for the site's own pages. Companies and people in it are called "Made up".
+    Visitors look for pages of the site that the data folder belongs to. Companies and people in it
+    are called "Made up".
     """
     del history  # the only demo so far, and never by accident
     now = dt.datetime.now(dt.UTC)
     start = now - dt.timedelta(days=HISTORY_DAYS + 1)
-    settings = load_settings(data=data)
+    settings = load_settings(data=data, site=site)
+    if not settings.site:
+        known = site_of_data_folder(settings.data)
+        settings = load_settings(data=data, site=known) if known else settings
+    if settings.site:
+        claim_data_folder(settings.data, Path(settings.site))
     is_new = not database_exists(settings.database_location)
     with contextlib.closing(HelpCentre.open(settings, now=start if is_new else now)) as centre:
         written = write_history(
@@ -172,6 +180,7 @@ def _other_parts(report: InsightsReport) -> dict[str, Any]:
                 "solved": use.sums.confirmed,
                 "rejected": use.rejected,
                 "filed_anyway": use.sums.filed_read,
+                "causal": use.causal.as_json(),
             }
             for use in report.articles
         ],

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, Connection, Row, false, func, select
 
-from kb.analytics.causal_effect import ArmSums
+from kb.analytics.causal_effect import ArmSums, CausalEffect, causal_effect
 from kb.analytics.deflection_report import COUNTS, DeflectionSums, start_of_day_week
 from kb.analytics.episode import Episode
 from kb.analytics.outcomes import SETTLED_AFTER
-from kb.analytics.tables import ARTICLE_WEEKS, DEFLECTION_DAYS, EPISODES
+from kb.analytics.tables import ARTICLE_ARMS, ARTICLE_WEEKS, DEFLECTION_DAYS, EPISODES
 
 _ARM_SUMS = tuple(f"{arm}_{name}" for arm in ("treatment", "holdout") for name in ArmSums.__slots__)
 
@@ -47,12 +47,24 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class ArticleUse:
-    """How an article fared: shown, read, rejected, and what came of the visits that read it."""
+    """How an article fared: shown, read, rejected, and what came of the visits that read it.
+
+    What ``sums`` compares are people to whom the list would suggest this article among the first.
+    """
 
     document_id: str
     shown: int
     rejected: int
     sums: DeflectionSums
+
+    @property
+    def people(self) -> int:
+        return self.sums.people_compared
+
+    @property
+    def causal(self) -> CausalEffect:
+        """The effect of the list on these people."""
+        return causal_effect(self.sums.comparisons.values(), visits=self.people)
 
     @property
     def read(self) -> int:
@@ -68,7 +80,7 @@ def deflection_sums(
     if by == "article":
         whole, _ = deflection_sums(connection, period)
         uses = article_uses(connection, period)
-        return whole, {use.document_id: use.sums for use in uses if use.read}
+        return whole, {use.document_id: use.sums for use in uses if use.read or use.people}
 
     column = DEFLECTION_DAYS.c["day" if by == "week" else by or "share"]
     whole = DeflectionSums()
@@ -136,8 +148,8 @@ def article_uses(
             .order_by(*order)
             .limit(limit)
         )
-        names = connection.execute(query).scalars().all()
-        conditions.append(ARTICLE_WEEKS.c.document_id.in_(names))
+        listed = connection.execute(query).scalars().all()
+        conditions.append(ARTICLE_WEEKS.c.document_id.in_(listed))
     query = (
         select(ARTICLE_WEEKS.c.document_id)
         .add_columns(
@@ -147,10 +159,41 @@ def article_uses(
         .group_by(ARTICLE_WEEKS.c.document_id)
         .order_by(*order)
     )
-    return tuple(
-        ArticleUse(row.document_id, row.shown, row.rejected, _sums(row))
-        for row in connection.execute(query)
+    rows = connection.execute(query).all()
+    names = None if limit is None and not only else [row.document_id for row in rows]
+    comparisons = _comparisons(connection, period, names)
+    uses = []
+    for row in rows:
+        sums = _sums(row)
+        sums.comparisons = comparisons.get(row.document_id, {})
+        uses.append(ArticleUse(row.document_id, row.shown, row.rejected, sums))
+    return tuple(uses)
+
+
+def _comparisons(
+    connection: Connection, period: Period, names: Sequence[str] | None
+) -> dict[str, dict[int, tuple[ArmSums, ArmSums]]]:
+    """Article -> share of the holdout -> treatment and holdout; of some articles or of all."""
+    monday = dt.datetime.combine(start_of_day_week(period.since), dt.time(), dt.UTC)
+    counts = ("treatment_people", "treatment_filed", "holdout_people", "holdout_filed")
+    query = (
+        select(ARTICLE_ARMS.c.document_id, ARTICLE_ARMS.c.share)
+        .add_columns(*(func.sum(ARTICLE_ARMS.c[name]).label(name) for name in counts))
+        .where(ARTICLE_ARMS.c.week >= monday, ARTICLE_ARMS.c.week < period.until)
+        .group_by(ARTICLE_ARMS.c.document_id, ARTICLE_ARMS.c.share)
     )
+    if period.portal is not None:
+        query = query.where(ARTICLE_ARMS.c.portal == period.portal)
+    if names is not None:
+        query = query.where(ARTICLE_ARMS.c.document_id.in_(names))
+    comparisons: dict[str, dict[int, tuple[ArmSums, ArmSums]]] = defaultdict(dict)
+    for row in connection.execute(query):
+        # Each person filed or did not: the square of the share is the share.
+        comparisons[row.document_id][row.share] = (
+            ArmSums(row.treatment_people, row.treatment_filed, row.treatment_filed),
+            ArmSums(row.holdout_people, row.holdout_filed, row.holdout_filed),
+        )
+    return dict(comparisons)
 
 
 def waiting_visits(connection: Connection, now: dt.datetime) -> int:

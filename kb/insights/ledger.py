@@ -31,6 +31,7 @@ from kb.analytics.outcomes import (
     judge_episode,
 )
 from kb.analytics.tables import (
+    ARTICLE_ARMS,
     ARTICLE_WEEKS,
     DEFLECTION_DAYS,
     DEFLECTION_PEOPLE,
@@ -51,8 +52,13 @@ _OTHER_FORM = "other"
 _MIN_WORDS, _MIN_CHARACTERS, _MIN_IDEOGRAPHS = 3, 10, 4
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
+#: Articles of a list for which its effect is measured: those that are seen first.
+_MOST_COMPARED = 3
+
 Cell = tuple[dt.datetime, str, str, str, int]  # day, portal, form, product, share
 _CELL = ("day", "portal", "form", "product", "share")
+_ARMS = (Arm.TREATMENT.value, Arm.HOLDOUT.value)
+ArticleArm = tuple[dt.datetime, str, str, int, Arm]  # week, portal, article, share, arm
 
 
 @dataclass(slots=True)
@@ -60,6 +66,7 @@ class _Events:
     """What the events of one visit say."""
 
     shown: set[str] = field(default_factory=set)
+    first_shown: tuple[str, ...] = ()  # before suggestions could change what is typed next
     rejected: set[str] = field(default_factory=set)
     opened: dict[str, float] = field(default_factory=dict)
     solved: bool = False
@@ -133,8 +140,10 @@ def _count(connection: Connection, rows: Sequence[Row[Any]]) -> None:
             shown.update(_article(episode, name) for name in events[episode.id].shown)
             rejected.update(_article(episode, name) for name in events[episode.id].rejected)
 
-    _count_needs(connection, days, _new_needs(connection, episodes, tickets, people), people)
+    needs = _new_needs(connection, episodes, tickets, people)
+    _count_needs(connection, days, needs, people)
     _save_sums(connection, days)
+    _save_arms(connection, _article_arms(needs, events, people))
     _save_articles(connection, articles, shown, rejected)
     for ids in _chunks([row.id for row in rows]):
         connection.execute(update(EPISODES).where(EPISODES.c.id.in_(ids)).values(counted=True))
@@ -159,7 +168,9 @@ def _read_events(connection: Connection, ids: Sequence[str]) -> dict[str, _Event
 def _learn(events: _Events, kind: str, facts: Mapping[str, Any], at: dt.datetime) -> None:
     document = facts.get("id")
     if kind == "shown" and isinstance(facts.get("ids"), list):
-        events.shown.update(name for name in facts["ids"] if isinstance(name, str))
+        names = [name for name in facts["ids"] if isinstance(name, str)]
+        events.shown.update(names)
+        events.first_shown = events.first_shown or tuple(dict.fromkeys(names))[:_MOST_COMPARED]
     elif kind == "open" and isinstance(document, str):
         milliseconds = facts.get("dwell_ms")
         seconds = milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
@@ -383,6 +394,27 @@ def _compare(
     sums.compare(share, *pair)
 
 
+def _article_arms(
+    needs: Iterable[Need], events: Mapping[str, _Events], people: Mapping[str, Row[Any]]
+) -> dict[ArticleArm, tuple[int, int]]:
+    """How many people of each arm an article would be suggested to, and how many of them filed.
+
+    The first list of somebody's first need says so: it depends on nothing that the arm shows.
+    """
+    arms: dict[ArticleArm, tuple[int, int]] = {}
+    seen = set(people)
+    for need in needs:
+        first = need.first
+        if first.identity in seen:
+            continue
+        seen.add(first.identity)
+        for name in events[first.id].first_shown:
+            arm = (*_article(first, name), first.share, first.arm)
+            count, filed = arms.get(arm, (0, 0))
+            arms[arm] = (count + 1, filed + need.filed)
+    return arms
+
+
 # --- sums to rows
 
 
@@ -415,6 +447,20 @@ def _save_sums(connection: Connection, days: Mapping[Cell, DeflectionSums]) -> N
             }
         )
     _add(connection, DEFLECTION_DAYS, rows, _CELL)
+
+
+def _save_arms(connection: Connection, arms: Mapping[ArticleArm, tuple[int, int]]) -> None:
+    key = ("week", "portal", "document_id", "share")
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for (*cell, arm), (count, filed) in arms.items():
+        row = rows.setdefault(
+            tuple(cell),
+            dict(zip(key, cell, strict=True))
+            | {f"{each}_{name}": 0 for each in _ARMS for name in ("people", "filed")},
+        )
+        row[f"{arm.value}_people"] = count
+        row[f"{arm.value}_filed"] = filed
+    _add(connection, ARTICLE_ARMS, list(rows.values()), key)
 
 
 def _save_articles(

@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Table, Text, cast, literal, or_, select
 
 from kb.analytics.tables import (
+    ARTICLE_ARMS,
+    ARTICLE_PUBLICATIONS,
     ARTICLE_WEEKS,
     DEFLECTION_DAYS,
     DEFLECTION_PEOPLE,
@@ -512,6 +514,8 @@ INVENTORY: tuple[Holding, ...] = (
     Holding(COUNTERS, None, _KEEP),
     Holding(HEARTBEATS, None, _KEEP),
     Holding(DEFLECTION_DAYS, None, _KEEP),
+    Holding(ARTICLE_ARMS, None, _KEEP),
+    Holding(ARTICLE_PUBLICATIONS, None, _KEEP),
     Holding(ARTICLE_WEEKS, None, _KEEP),
     Holding(TICKET_DAYS, None, _KEEP),
     Holding(DURATION_WEEKS, None, _KEEP),

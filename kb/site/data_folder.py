@@ -10,6 +10,15 @@ from kb.errors import Misconfigured
 OWNER_FILE = "site"
 
 
+def site_of_data_folder(data: Path) -> str:
+    """The folder of the site whose data this is; "" if nobody has said, or if it is gone."""
+    try:
+        folder = (data / OWNER_FILE).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return folder if folder and Path(folder).is_dir() else ""
+
+
 def claim_data_folder(data: Path, site: Path) -> None:
     """Remembers the site in ``data``, which is created for its owner only.
 

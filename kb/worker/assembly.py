@@ -39,6 +39,7 @@ from kb.tickets.sweeper import Sweeper
 from kb.webhooks.feed import WebhookFeed
 from kb.worker.article_news import ArticleNews
 from kb.worker.followers import Followers
+from kb.worker.publication_dates import PublicationDates
 from kb.worker.suggested_articles import SuggestedArticles
 from kb.worker.worker import Worker
 
@@ -68,6 +69,7 @@ def build_worker(centre: HelpCentre) -> Worker:
             lambda now: centre.problems.settle(centre.desk, now=now),
             followers.tell,
             ArticleNews(centre.index, feed).tell,
+            PublicationDates(centre.index, database).note,
             lambda now: centre.inbox.read_waiting(now=now),
         ),
         count_insights=partial(count_insights, database, settings.insights_mail),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import io
@@ -10,12 +11,20 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import select
 
 from kb.analytics.deflection import Deflection
+from kb.analytics.tables import EPISODES
+from kb.database import open_database
 from kb.errors import Invalid
-from kb.insights.cli import insights
+from kb.insights.cli import demo_data, insights
+from kb.settings import load_settings
+from kb.site.data_folder import claim_data_folder
+from kb.tickets.tables import TICKETS
 from tests.analytics.test_outcomes import visit
 from tests.world import DAY, FRIDAY, World
+
+EXAMPLES = Path(__file__).parents[2] / "content" / "examples"
 
 
 @pytest.fixture
@@ -95,3 +104,25 @@ def test_the_portals_own_ledger_is_printed_with_the_same_keys(world: World, file
     assert set(replayed) <= set(document)
     assert (document["intent"], document["by"][0]["week"]) == (1, "2026-06-01")
     assert json.loads(run("--data", world.data, "--json", "--from", "2026-06-06"))["intent"] == 0
+
+
+def test_a_demo_is_about_the_site_of_its_data_folder(tmp_path: Path) -> None:
+    """Without being told: `kb index --site` and `kb serve --site` have noted whose data it is."""
+    site = EXAMPLES / "site-manager"
+    claim_data_folder(tmp_path / "data", site)
+    written = CliRunner().invoke(
+        demo_data, ["--history", "--data", str(tmp_path / "data")], catch_exceptions=False
+    )
+    assert written.exit_code == 0, written.output
+    titles = {
+        line.removeprefix("title:").strip().strip("\"'").casefold().partition(":")[0]
+        for path in (site / "docs").rglob("*.md")
+        for line in path.read_text("utf-8").splitlines()
+        if line.startswith("title:")
+    }
+    location = load_settings(data=str(tmp_path / "data"), site=str(site)).database_location
+    with contextlib.closing(open_database(location)) as database, database.read() as connection:
+        asked = set(connection.execute(select(EPISODES.c.title).distinct()).scalars())
+        products = set(connection.execute(select(TICKETS.c.product).distinct()).scalars())
+    assert len(titles & {title.casefold() for title in asked}) == 5
+    assert not {product for product in products if "Askfirst" in product}

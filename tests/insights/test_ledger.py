@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from kb.analytics.causal_effect import Conclusion
 from kb.analytics.deflection import Deflection, Visit, mail_episode
 from kb.analytics.deflection_report import DeflectionReport, DeflectionSums, replay, report_json
 from kb.analytics.episode import Arm, Episode
@@ -181,6 +182,41 @@ def test_articles_are_counted_by_week(world: World, deflection: Deflection) -> N
     assert (uses["doc/jam"].shown, uses["doc/jam"].read, uses["doc/jam"].rejected) == (2, 2, 1)
     assert (uses["doc/paper"].shown, uses["doc/paper"].read) == (2, 0)
     assert groups["doc/jam"].filed_read == 1
+
+
+def test_the_effect_where_an_article_is_suggested_compares_each_person_once(
+    world: World, deflection: Deflection
+) -> None:
+    """Of strangers nobody files with the list and everybody without; one person comes often."""
+    for number in range(200):
+        episode = f"e{number}"
+        hidden = deflection.arm(episode, None) is Arm.HOLDOUT
+        come(deflection, episode, FRIDAY + number * HOUR, submitted=hidden)
+    for number in range(20):
+        come(deflection, f"alice{number}", FRIDAY + 3 * number * DAY, world.alice)
+    come(deflection, "nothing", FRIDAY, shown=False)
+    for day in range(0, 70, 7):
+        settle(world, FRIDAY + day * DAY)
+    with world.database.read() as connection:
+        uses = {use.document_id: use for use in article_uses(connection, ALWAYS)}
+        _, groups = deflection_sums(connection, ALWAYS, by="article")
+        (alone,) = article_uses(connection, ALWAYS, only="doc/paper")
+    assert uses["doc/jam"].people == uses["doc/paper"].people == alone.people == 201
+    for use in (*uses.values(), alone):
+        assert use.causal.conclusion is Conclusion.WORKS
+        assert 0 < use.causal.low < 0.98 < (use.causal.effect or 0) < 1.01
+    rows = report_json(groups["doc/jam"], groups, by="article")["by"]
+    assert {row["article"]: row["causal"]["verdict"] for row in rows}["doc/paper"] == "works"
+
+
+def test_too_few_people_say_nothing_about_an_article(world: World, deflection: Deflection) -> None:
+    for number in range(10):
+        come(deflection, f"e{number}", FRIDAY + number * HOUR, submitted=number % 2 > 0)
+    settle(world)
+    with world.database.read() as connection:
+        (jam, _) = article_uses(connection, ALWAYS)
+    assert (jam.causal.conclusion, jam.causal.low) == (Conclusion.UNKNOWN, -1)
+    assert jam.causal.needed
 
 
 def test_names_that_somebody_invents_fill_no_table(world: World, deflection: Deflection) -> None:

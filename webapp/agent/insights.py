@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from flask import Blueprint, Response, make_response, render_template, request
 
+from kb.analytics.causal_effect import CausalEffect
 from kb.errors import Invalid, KbError, NotFound
 from kb.insights.csv_text import csv_text
 from kb.insights.deflection import Period
@@ -160,6 +161,7 @@ def _searches(report: InsightsReport) -> Table:
 
 def _articles(report: InsightsReport) -> Table:
     header = ["article", "shown", "read", "said it helped", "rejected", "filed anyway"]
+    header += ["measured effect", "low", "high", "people compared"]
     return header, [
         [
             use.document_id,
@@ -168,9 +170,18 @@ def _articles(report: InsightsReport) -> Table:
             use.sums.confirmed,
             use.rejected,
             use.sums.filed_read,
+            *_effect(use.causal),
+            use.people,
         ]
         for use in report.articles
     ]
+
+
+def _effect(causal: CausalEffect) -> tuple[float | None, float | None, float | None]:
+    """With the limits of its interval, which say nothing while there are too few people."""
+    if causal.effect is None or causal.low <= -1:
+        return causal.effect, None, None
+    return causal.effect, causal.low, causal.high
 
 
 def _votes(report: InsightsReport) -> Table:

@@ -13,6 +13,7 @@ from flask import Blueprint, render_template
 from kb.errors import KbError
 from kb.gaps.flags import FLAG_TITLES
 from kb.insights.before_after import RateChange, filed_titles, rate_change
+from kb.insights.publications import published_at
 from kb.search.documents import Document
 from kb.search.results import Hit
 from webapp.context import audience, centre, now
@@ -37,9 +38,18 @@ class Verification:
     due: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Division:
+    """The day that divides before from after: when it was ``published``, or last ``changed``."""
+
+    by: str
+    at: dt.date | None
+
+
 @blueprint.get("/<path:document_id>")
 def show(document_id: str) -> str:
     document = centre().searcher.article(document_id, audience=audience())
+    divided = _division(document)
     return render_template(
         "editor/article.html",
         document=document,
@@ -49,7 +59,8 @@ def show(document_id: str) -> str:
         verification=_verification(document, now().date()),
         duplicates=_duplicates(document),
         versions_gone=_versions_gone(document, now().date()),
-        change=_change(document),
+        divided=divided,
+        change=_change(document, divided.at),
     )
 
 
@@ -88,15 +99,23 @@ def _versions_gone(document: Document, today: dt.date) -> list[str]:
     return gone
 
 
-def _change(document: Document) -> RateChange | None:
-    """The tickets about the same before and after its last change; None without a date."""
-    if document.updated is None:
+def _division(document: Document) -> Division:
+    """Where nobody noted its publication, its last change has to do."""
+    published = published_at(centre().database, document.id)
+    if published is not None:
+        return Division("published", published.astimezone(dt.UTC).date())
+    return Division("changed", document.updated)
+
+
+def _change(document: Document, divided_at: dt.date | None) -> RateChange | None:
+    """The tickets about the same before and after that day; None without one."""
+    if divided_at is None:
         return None
     today = now().date()
-    days_after = min((today - document.updated).days, MOST_DAYS)
+    days_after = min((today - divided_at).days, MOST_DAYS)
     if days_after < 1:
         return None
-    changed = dt.datetime.combine(document.updated, dt.time(), dt.UTC)
+    changed = dt.datetime.combine(divided_at, dt.time(), dt.UTC)
     since = changed - dt.timedelta(days=MOST_DAYS)
     until = changed + dt.timedelta(days=days_after)
     with centre().database.read() as connection:

@@ -31,7 +31,9 @@ _HOUR, _DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 _MOST_MERGES = 5
 _PAGE = 50
 
-_MAILS = select(RECEIVED_MAILS)
+_MAILS = select(RECEIVED_MAILS, PEOPLE.c.name.label("agent")).select_from(
+    RECEIVED_MAILS.outerjoin(PEOPLE, RECEIVED_MAILS.c.settled_by == PEOPLE.c.id)
+)
 _THREADS = select(
     TICKETS.c.id,
     TICKETS.c.customer_id,
@@ -51,7 +53,10 @@ _THREADS = select(
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMail:
-    """A mail that arrived. ``ticket`` is a number, ``event_id`` the message that it became."""
+    """A mail that arrived. ``ticket`` is a number, ``event_id`` the message that it became.
+
+    ``settled_by`` is the name of the agent who has decided about a quarantined one.
+    """
 
     content: str
     outcome: Became
@@ -69,6 +74,7 @@ class ReceivedMail:
     folded: str = ""
     notes: tuple[str, ...] = ()
     settled_at: dt.datetime | None = None
+    settled_by: str = ""
     confirmed_at: dt.datetime | None = None
     id: int = 0
 
@@ -360,6 +366,7 @@ def _mail(row: Row[Any]) -> ReceivedMail:
         folded=row.folded,
         notes=tuple(row.notes),
         settled_at=row.settled_at,
+        settled_by=row.agent or "",
         confirmed_at=row.confirmed_at,
         id=row.id,
     )

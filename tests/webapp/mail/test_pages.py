@@ -42,11 +42,16 @@ def test_agents_file_or_dismiss_what_was_quarantined(desk: Portal) -> None:
 
     filed = bob.post(f"/desk/mail/{first}/file")
     assert filed.status_code == 303
-    assert "Buy" in bob.page(filed.location)
+    ticket = bob.page(filed.location)
+    assert "Buy" in ticket
+    assert data_values(ticket, "settled") == ["Bob Baker"]
+    assert data_values(bob.page(f"/desk/mail/{first}"), "settled") == ["Bob Baker"]
     assert bob.post(f"/desk/mail/{first}/file").status_code == 409
     assert bob.post(f"/desk/mail/{second}/dismiss").status_code == 303
     assert data_values(bob.page("/desk"), "quarantined") == []
-    assert data_values(bob.page("/desk/mail?ignored=1"), "mail") == [second]
+    ignored = bob.page("/desk/mail?ignored=1")
+    assert data_values(ignored, "mail") == [second]
+    assert data_values(ignored, "settled") == ["Bob Baker"]
 
 
 def test_agents_see_that_e_mails_are_being_tried_again(desk: Portal) -> None:

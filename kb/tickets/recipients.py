@@ -231,7 +231,7 @@ def staff_mails(
             MENTIONED_IN_NOTE if news.event is StaffEvent.MENTIONED else kind,
             news.member.email,
             {**facts, "staff": "yes", "about": news.event.value},
-            now if urgent or news.choice.any_hour else opens,
+            news.mail_due(now, opens=opens, urgent=urgent),
         )
         for news in mailed
     )

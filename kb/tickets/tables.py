@@ -376,7 +376,7 @@ STAFF_CHOICES = Table(
     "staff_choices",
     METADATA,
     Column("person_id", Integer, ForeignKey("people.id"), primary_key=True, autoincrement=False),
-    Column("choices", JSON, nullable=False),  # by event
+    Column("choices", JSON, nullable=False),  # by event, and the person's "hours" if any
     Column("products", JSON, nullable=False),  # empty: all
 )
 

@@ -8,21 +8,26 @@ import itertools
 import pytest
 from sqlalchemy import select
 
+from kb.errors import Invalid
 from kb.notifications.caps import STAFF_AT_ONCE, STORM
 from kb.notifications.outbox import MAIL_QUEUE, NEWS_AFTER, Outbox
 from kb.notifications.tables import NOTICES
 from kb.tickets import actions
+from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.staff.choices import (
     Reach,
     StaffChoice,
     StaffEvent,
+    StaffHours,
     StaffMember,
     mentioned,
     read_choices,
+    staff_hours,
     stored_choices,
 )
 from kb.tickets.staff.repository import StaffRepository
+from kb.tickets.sweeper import Sweeper
 from tests.world import DAY, FRIDAY, HOUR, World, draft, person_of
 
 NIGHT = FRIDAY + 9 * HOUR
@@ -108,6 +113,77 @@ def test_at_night_only_what_is_urgent_or_chosen_so_is_mailed(world: World) -> No
     choose(world, StaffEvent.ANSWERED, StaffChoice(Reach.ALL, any_hour=True))
     world.desk.act(calm, world.alice, actions.comment("Now."), key="d", now=NIGHT)
     assert NIGHT in _due_times(world, "commented", "bob@example.com").values()
+
+
+#: Berlin is two hours before UTC, and New York four after it.
+_NINE_TO_FIVE = StaffHours(dt.time(9), dt.time(17), frozenset(range(5)))
+_NIGHT_SHIFT = StaffHours(dt.time(22), dt.time(6), frozenset({4}))  # from Friday on
+
+
+@pytest.mark.parametrize(
+    ("hours", "instant", "due"),
+    [
+        (_NINE_TO_FIVE, "2026-06-05T13:00", "2026-06-05T13:00"),
+        (_NINE_TO_FIVE, "2026-06-05T06:59", "2026-06-05T07:00"),
+        (_NINE_TO_FIVE, "2026-06-05T15:00", "2026-06-08T07:00"),  # it ends at 17:00
+        (_NINE_TO_FIVE, "2026-06-07T13:00", "2026-06-08T07:00"),
+        (_NIGHT_SHIFT, "2026-06-05T13:00", "2026-06-05T20:00"),
+        (_NIGHT_SHIFT, "2026-06-06T03:59", "2026-06-06T03:59"),  # it began yesterday
+        (_NIGHT_SHIFT, "2026-06-06T04:00", "2026-06-12T20:00"),
+        (_NINE_TO_FIVE, "2026-10-26T00:00", "2026-10-26T08:00"),  # after the change to winter time
+    ],
+)
+def test_hours_are_those_of_a_clock_where_the_person_is(
+    hours: StaffHours, instant: str, due: str
+) -> None:
+    asked, expected = (
+        dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC) for text in (instant, due)
+    )
+    assert hours.next(asked, "Europe/Berlin") == expected
+
+
+def test_mails_wait_for_the_hours_of_the_person_but_those_about_targets_do_not(
+    world: World,
+) -> None:
+    staff = StaffRepository(world.database)
+    bob = staff.member(world.bob.id)
+    assert bob is not None
+    evening = StaffHours(dt.time(20), dt.time(22), frozenset(range(7)))
+    choices = {event: StaffChoice(Reach.ALL) for event in StaffEvent}
+    staff.choose(world.bob.id, choices, (), evening)
+    world.accounts.set_zone(world.bob, "Europe/Berlin")
+
+    number = file(world)
+    urgent = file(world, severity="down", severity_explanation="x")
+    due = _due_times(world, "new-ticket", "bob@example.com")
+    assert due == {number: FRIDAY.replace(hour=18), urgent: FRIDAY}
+
+    tuesday = FRIDAY + 4 * DAY
+    sweeper = Sweeper(world.database, world.policy, single_version(world.policy))
+    while sweeper.sweep(tuesday):
+        pass
+    breached = _due_times(world, "breached", "bob@example.com")
+    assert breached == {number: tuesday, urgent: tuesday}
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "days"),
+    [("9 am", "17:00", "0"), ("09:00", "09:00", "0"), ("09:00", "17:00", ""), ("09:00", "17", "7")],
+)
+def test_hours_that_nobody_can_keep_are_refused(begin: str, end: str, days: str) -> None:
+    with pytest.raises(Invalid):
+        staff_hours(begin, end, days)
+
+
+def test_stopping_mails_keeps_the_hours(world: World) -> None:
+    staff = StaffRepository(world.database)
+    bob = staff.member(world.bob.id)
+    assert bob is not None
+    staff.choose(world.bob.id, bob.choices, (), _NIGHT_SHIFT)
+    staff.stop_mail(world.bob.id, StaffEvent.NEW)
+    stopped = staff.member(world.bob.id)
+    assert stopped is not None
+    assert (stopped.hours, stopped.choices[StaffEvent.NEW].mail) == (_NIGHT_SHIFT, False)
 
 
 def _due_times(world: World, kind: str, address: str) -> dict[str, dt.datetime]:

@@ -8,7 +8,14 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Invalid, Unavailable
-from kb.tickets.staff.choices import STAFF_EVENTS, Reach, StaffChoice, StaffEvent
+from kb.tickets.staff.choices import (
+    STAFF_EVENTS,
+    Reach,
+    StaffChoice,
+    StaffEvent,
+    StaffHours,
+    staff_hours,
+)
 from kb.tickets.staff.notifications import reaches_of
 from webapp.context import asker, centre, now
 from webapp.customer.account import signed_in_person
@@ -22,6 +29,7 @@ REACH_TITLES = {
     Reach.UNASSIGNED: "Assigned to me, and unassigned",
     Reach.ALL: "All",
 }
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _PERSONAL_TITLES = {Reach.NONE: "No", Reach.MINE: "Yes"}
 
 
@@ -60,11 +68,20 @@ def choose() -> BaseResponse | tuple[str, int]:
             signed_in_person(),
             chosen,
             request.form.getlist("product"),
+            _sent_hours(),
             known_products=[product.key for product in centre().catalogue.products],
         )
     except Invalid as error:
         return _choices_page(error.sentence), error.status
     return redirect(url_for("staff_news.choices", saved=1), 303)
+
+
+def _sent_hours() -> StaffHours | None:
+    """Raises Invalid."""
+    form = request.form
+    if form.get("hours") != "own":
+        return None
+    return staff_hours(form.get("from", ""), form.get("to", ""), form.getlist("day"))
 
 
 def _choices_page(sentence: str = "") -> str:
@@ -81,6 +98,7 @@ def _choices_page(sentence: str = "") -> str:
             for event, row in STAFF_EVENTS.items()
         },
         products=centre().catalogue.products,
+        days=WEEKDAYS,
         saved="saved" in request.args,
         sentence=sentence,
     )

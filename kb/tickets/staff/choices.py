@@ -6,15 +6,20 @@ Of one event a person is told once, for the reason that concerns the person most
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from kb.errors import Invalid
 from kb.people.person import Role
+from kb.timezones import time_zone_or_utc
 
+_HOURS = "hours"  # how they are stored
 _MENTION = re.compile(r"(?<![\w@.+-])@([\w.+-]{1,64}(?:@[\w.-]{1,190})?)")
 
 
@@ -76,17 +81,62 @@ _PRIORITY = (
 )
 
 
+#: Their mails follow the hours in which the target runs, whatever hours somebody has chosen: at
+#: nine in the morning, it is too late to hear of a target that was due at night.
+_OF_TARGETS = frozenset({StaffEvent.AT_RISK, StaffEvent.BREACHED})
+
+
 @dataclass(frozen=True, slots=True)
 class StaffChoice:
     """About one event: of which tickets, and whether also by mail, and that at any hour.
 
-    Otherwise mails wait for the business hours of the ticket's level. Those about urgent tickets
-    never wait.
+    Otherwise mails wait for the person's hours, or for the business hours of the ticket's level.
+    Those about urgent tickets never wait.
     """
 
     reach: Reach
     mail: bool = True
     any_hour: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StaffHours:
+    """When somebody wants mails: on ``days`` (Monday is 0), from ``begin`` until ``end``, which is
+    on the next day if it is the earlier of the two. In the person's own time zone.
+    """
+
+    begin: dt.time
+    end: dt.time
+    days: frozenset[int]
+
+    def next(self, instant: dt.datetime, zone: str) -> dt.datetime:
+        """The first instant of these hours from ``instant`` on."""
+        place = ZoneInfo(zone)
+        today = instant.astimezone(place).date()
+        for offset in range(-1, 8):  # from yesterday, whose hours may last until now
+            day = today + dt.timedelta(days=offset)
+            if day.weekday() not in self.days:
+                continue
+            last = day + dt.timedelta(days=1) if self.end < self.begin else day
+            begin = dt.datetime.combine(day, self.begin, place).astimezone(dt.UTC)
+            if instant < dt.datetime.combine(last, self.end, place).astimezone(dt.UTC):
+                return max(instant, begin)
+        return instant
+
+
+def staff_hours(begin: str, end: str, days: Iterable[str]) -> StaffHours:
+    """From what a form or a row has: times such as 09:00, and numbers of days. Raises Invalid."""
+    try:
+        hours = StaffHours(
+            dt.time.fromisoformat(begin), dt.time.fromisoformat(end), frozenset(map(int, days))
+        )
+    except ValueError:
+        raise Invalid("Enter your hours as times, such as 09:00.", field="hours") from None
+    if hours.begin == hours.end:
+        raise Invalid("Your hours must begin and end at different times.", field="hours")
+    if not hours.days or not hours.days <= set(range(7)):
+        raise Invalid("Choose at least one day for your hours.", field="hours")
+    return hours
 
 
 _AT_ONCE = StaffChoice(Reach.ALL, any_hour=True)
@@ -118,13 +168,18 @@ _ALONE = MappingProxyType({**AGENT_CHOICES, StaffEvent.ESCALATED: _ALL, StaffEve
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """``products`` are those whose tickets the person wants to hear of; none of them means all."""
+    """``products`` are those whose tickets the person wants to hear of; none of them means all.
+
+    ``hours`` are the person's own for mails, None for those of the ticket's level.
+    """
 
     id: int
     email: str
     name: str
     choices: Mapping[StaffEvent, StaffChoice]
     products: frozenset[str] = frozenset()
+    hours: StaffHours | None = None
+    zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +189,14 @@ class StaffNews:
     member: StaffMember
     event: StaffEvent
     choice: StaffChoice
+
+    def mail_due(self, now: dt.datetime, *, opens: dt.datetime, urgent: bool) -> dt.datetime:
+        """When the mail leaves; ``opens``: when the level's business hours begin."""
+        if urgent or self.choice.any_hour:
+            return now
+        if self.member.hours is None or self.event in _OF_TARGETS:
+            return opens
+        return self.member.hours.next(now, self.member.zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +272,11 @@ def mentioned(body: str, members: Sequence[StaffMember]) -> frozenset[str]:
 # --- as stored
 
 
-def stored_choices(choices: Mapping[StaffEvent, StaffChoice]) -> dict[str, dict[str, Any]]:
-    return {
+def stored_choices(
+    choices: Mapping[StaffEvent, StaffChoice], hours: StaffHours | None = None
+) -> dict[str, dict[str, Any]]:
+    """By event, and the hours beside the events."""
+    stored: dict[str, dict[str, Any]] = {
         event.value: {
             "reach": choice.reach.value,
             "mail": choice.mail,
@@ -218,6 +284,17 @@ def stored_choices(choices: Mapping[StaffEvent, StaffChoice]) -> dict[str, dict[
         }
         for event, choice in choices.items()
     }
+    if hours is not None:
+        stored[_HOURS] = {
+            "from": f"{hours.begin:%H:%M}",
+            "to": f"{hours.end:%H:%M}",
+            "days": sorted(hours.days),
+        }
+    return stored
+
+
+def read_hours(stored: Mapping[str, Any] | None) -> StaffHours | None:
+    return staff_hours(stored["from"], stored["to"], stored["days"]) if stored else None
 
 
 def read_members(rows: Sequence[Any]) -> tuple[StaffMember, ...]:
@@ -230,6 +307,8 @@ def read_members(rows: Sequence[Any]) -> tuple[StaffMember, ...]:
             row.name,
             read_choices(row.choices or {}, _default_choices(row.role, has_agents=has_agents)),
             frozenset(row.products or ()),
+            read_hours((row.choices or {}).get(_HOURS)),
+            time_zone_or_utc(row.zone),
         )
         for row in rows
     )

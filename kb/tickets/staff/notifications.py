@@ -14,6 +14,7 @@ from kb.tickets.staff.choices import (
     Reach,
     StaffChoice,
     StaffEvent,
+    StaffHours,
     StaffMember,
 )
 from kb.tickets.staff.repository import ShownNews, StaffRepository
@@ -63,6 +64,7 @@ class StaffNotifications:
         viewer: Person,
         choices: Mapping[StaffEvent, StaffChoice],
         products: Collection[str],
+        hours: StaffHours | None = None,
         *,
         known_products: Collection[str],
     ) -> None:
@@ -76,7 +78,7 @@ class StaffNotifications:
                     f"Choose one of the listed options for “{STAFF_EVENTS[event].title}”.",
                     field=event.value,
                 )
-        self._repository.choose(viewer.id, choices, products)
+        self._repository.choose(viewer.id, choices, products, hours)
 
     def stoppable(self, person_id: int, event_number: int) -> StoppedMail:
         """What a link stops. Raises NotFound for somebody who is no longer staff."""

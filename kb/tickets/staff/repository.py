@@ -16,6 +16,7 @@ from kb.people.tables import PEOPLE
 from kb.tickets.staff.choices import (
     StaffChoice,
     StaffEvent,
+    StaffHours,
     StaffMember,
     StaffNews,
     read_members,
@@ -30,6 +31,7 @@ _STAFF = (
         PEOPLE.c.email,
         PEOPLE.c.name,
         PEOPLE.c.role,
+        PEOPLE.c.zone,
         STAFF_CHOICES.c.choices,
         STAFF_CHOICES.c.products,
     )
@@ -68,10 +70,11 @@ class StaffRepository:
         person_id: int,
         choices: Mapping[StaffEvent, StaffChoice],
         products: Iterable[str],
+        hours: StaffHours | None = None,
     ) -> None:
         row = {
             "person_id": person_id,
-            "choices": stored_choices(choices),
+            "choices": stored_choices(choices, hours),
             "products": sorted(products),
         }
         with self._database.write() as connection:
@@ -92,7 +95,7 @@ class StaffRepository:
             choices = {**member.choices, event: replace(member.choices[event], mail=False)}
             row = {
                 "person_id": person_id,
-                "choices": stored_choices(choices),
+                "choices": stored_choices(choices, member.hours),
                 "products": sorted(member.products),
             }
             upsert(connection, STAFF_CHOICES, row, keys=("person_id",), update=("choices",))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.notifications.servers import text_of
@@ -42,6 +43,24 @@ def test_an_agent_chooses_what_to_be_told_of(folder: Path) -> None:
 
     portal.browser("alice").post("/tickets", ticket(product="press"))
     assert data_values(bob.page("/desk/notifications"), "news") == []
+
+
+def test_an_agent_chooses_hours_for_e_mails(folder: Path) -> None:
+    bob = portal_of(folder).browser("bob")
+    page = bob.page("/desk/notifications/choices")
+    assert data_values(page, "hours") == ["level"]
+    form = {f"reach-{event}": "mine" for event in data_values(page, "event")}
+    form |= {"hours": "own", "from": "07:30", "to": "16:00", "day": "2"}
+    assert bob.post("/desk/notifications/choices", form).status_code == 303
+    page = bob.page("/desk/notifications/choices")
+    assert data_values(page, "hours") == ["own"]
+    assert 'value="07:30"' in page
+    assert re.findall(r'name="day" value="(\d)" checked', page) == ["2"]
+
+    refused = bob.post("/desk/notifications/choices", {**form, "to": "07:30"})
+    assert refused.status_code == 422
+    bob.post("/desk/notifications/choices", {**form, "hours": "level"})
+    assert data_values(bob.page("/desk/notifications/choices"), "hours") == ["level"]
 
 
 def test_a_choice_that_there_is_not_is_refused_and_changes_nothing(folder: Path) -> None:

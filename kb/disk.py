@@ -7,6 +7,7 @@ names it. What is written where is its owner's business.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 FileIdentity = tuple[int, int, int]  # inode, size, time of the last change in nanoseconds
@@ -27,3 +28,11 @@ def file_identity(path: Path) -> FileIdentity:
     """What changes when a file is replaced or written to. Raises OSError."""
     stat = path.stat()
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def link_file(source: Path, target: Path) -> None:
+    """Another name for a file that never changes; a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

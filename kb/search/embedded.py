@@ -15,7 +15,8 @@ from kb.search.documents import PUBLIC, Document
 from kb.search.engine import READ_AT_ONCE
 from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
 from kb.search.generations.generation import Generation, Generations
-from kb.search.index.array_file import load_arrays, touch_arrays
+from kb.search.index.array_file import touch_arrays
+from kb.search.index.edits import load_partition
 from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
 from kb.search.kernels.layout import Loops
 from kb.search.lexicon.matching import shipped_lexicon
@@ -84,7 +85,7 @@ class EmbeddedIndex:
         self._store = generation.store
         # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
         self._arrays = {
-            file: load_arrays(file)
+            file: load_partition(file)
             for file in set(map(generation.partition, generation.manifest.partitions))
         }
         for arrays in self._arrays.values():

@@ -33,7 +33,6 @@ from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
 from kb.search.index.facets import ResultSet
 from kb.search.index.latent_topics import LatentTopics
-from kb.search.index.partition_analyzer import partition_analyzer
 from kb.search.index.resolved_tickets import ResolvedTicketVotes
 from kb.search.index.title_ngrams import TitleNgrams
 from kb.search.kernels.layout import Loops
@@ -43,6 +42,7 @@ from kb.search.query.curations import Curations, curate_candidates, curate_match
 from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
 from kb.search.query.parser import Operator
+from kb.search.query.partition_analyzer import partition_analyzer
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.results import Hit, ListedDocument, Placed
 from kb.search.scoring.bm25 import Bm25
@@ -88,7 +88,7 @@ class Partition:
         self.rescorer = Rescorer(
             arrays, loops, self.bm25, self.title_ngrams, self.topics, Embeddings.of(arrays, loops)
         )
-        self._evidence = EvidenceReader(arrays, loops, self.bm25, self.rescorer)
+        self._evidence = EvidenceReader(arrays, self.bm25, self.rescorer)
         self._expander = QueryExpander(arrays, self._analyzer)
         self._signals = Signals(arrays, loops, self.bm25, self.values)
         self._headings = WholeHeadings(arrays)

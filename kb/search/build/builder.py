@@ -21,7 +21,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from kb.disk import sync
+from kb.disk import link_file, sync
 from kb.errors import Unavailable
 from kb.search.build import calibration
 from kb.search.build.document_facts import saved_columns
@@ -32,6 +32,7 @@ from kb.search.build.forward_index import (
     passage_ranges,
 )
 from kb.search.build.outcomes import refined
+from kb.search.build.partition_edits import edits_of
 from kb.search.build.partition_writer import partition_arrays
 from kb.search.build.passage_meanings import find_meanings, passage_text
 from kb.search.build.unpublished import UnpublishedIndex
@@ -60,11 +61,18 @@ from kb.search.index.document_store import (
     StoreWriter,
     without_surrogates,
 )
-from kb.search.index.partition_analyzer import partition_analyzer
+from kb.search.index.edits import (
+    ALL,
+    edits_file,
+    load_edits,
+    load_partition,
+    with_edits,
+)
 from kb.search.index.previous import PreviousPartition
 from kb.search.index.resolved_tickets import pack_resolved_tickets
 from kb.search.index.spill import Spill
 from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
+from kb.search.query.partition_analyzer import partition_analyzer
 from kb.search.scoring.translations import pack_translations
 
 #: Called with the stage, how much of it is done, and how much there is to do.
@@ -326,17 +334,23 @@ class IndexBuilder:
             visible = frozenset(name for name in visible_to(audience) if present[name])
             if visible not in files:
                 files[visible] = f"part-{len(files)}.arrays"
-                with contextlib.closing(Spill(self._folder)) as spill:
-                    previous = self._previous_partition(audience, visible)
+                file = self._folder / files[visible]
+                previous = self._previous_partition(audience, visible)
+                self._changes[files[visible]] = (
+                    sum(self._present[name] for name in visible),
+                    previous.changed if previous is not None else 0,
+                    previous.lost if previous is not None else True,
+                )
+                edits = self._edits(visible, previous)
+                if edits is not None and self.previous is not None:
+                    link_file(self.previous.partition(audience), file)
+                    save_arrays(edits_file(file), edits)
+                else:
                     part = previous or self._part_of(visible, files)
-                    arrays = self._partition(visible, part, spill)
-                    self._changes[files[visible]] = (
-                        arrays["row"].size,
-                        previous.changed if previous is not None else 0,
-                        previous.lost if previous is not None else True,
-                    )
-                    save_arrays(self._folder / files[visible], arrays)
-                self._checksums.begin((files[visible],))
+                    with contextlib.closing(Spill(self._folder)) as spill:
+                        save_arrays(file, self._partition(visible, part, spill))
+                written = (path for path in (file, edits_file(file)) if path.exists())
+                self._checksums.begin([path.name for path in written])
             partitions[audience] = files[visible]
         self.progress("ranking", len(audiences), len(audiences))
 
@@ -347,15 +361,28 @@ class IndexBuilder:
     ) -> Arrays:
         """Everything that those who see ``visible`` are answered from."""
         arrays = partition_arrays(self._forward_index, visible, previous, spill)
+        return arrays | self._from_tickets(arrays)
+
+    def _from_tickets(self, arrays: Arrays) -> Arrays:
+        """What resolved tickets say of the documents of a partition."""
+        tickets, customers = self._customer_words
+        if not self._resolved_tickets and not tickets:
+            return {}
         ids = self._forward_index.documents.ids
         number_of = {ids[row]: number for number, row in enumerate(arrays["row"].tolist())}
         analyzer = partition_analyzer(arrays)
-        tickets, customers = self._customer_words
-        return (
-            arrays
-            | pack_resolved_tickets(self._resolved_tickets, analyzer, arrays, number_of)
-            | pack_translations(tickets, analyzer, arrays, number_of, customers)
-        )
+        return pack_resolved_tickets(
+            self._resolved_tickets, analyzer, arrays, number_of
+        ) | pack_translations(tickets, analyzer, arrays, number_of, customers)
+
+    def _edits(self, visible: frozenset[str], previous: PreviousPartition | None) -> Arrays | None:
+        """What differs from the file that the previous generation has; None to write all anew."""
+        if previous is None:
+            return None
+        edits = edits_of(self._forward_index, visible, previous)
+        if edits is None:
+            return None
+        return edits | self._from_tickets(with_edits(previous.arrays, edits))
 
     def _calibrated(self, partitions: Mapping[str, str], wanted: int) -> dict[str, Any]:
         """What was measured for each file of arrays (see ``calibration``)."""
@@ -404,7 +431,7 @@ class IndexBuilder:
         ):
             return None
 
-        arrays = load_arrays(self.previous.partition(audience))
+        arrays, edits = self._written(self.previous.partition(audience))
         ids_then, audiences_then = self._documents_then
         number_then = np.full(len(ids_then), -1, dtype=np.int64)
         number_then[arrays["row"]] = np.arange(arrays["row"].size)
@@ -423,20 +450,36 @@ class IndexBuilder:
 
         numbers = np.full(len(table), -1, dtype=np.int64)
         numbers[:carried_over] = number_then[np.array(self._carried_over, dtype=np.int64)]
+        numbers_of_all = numbers.copy()
         # A document that was read again but says the same counts as unchanged: it may have been
         # read only because of a hidden one, and that must leave no trace.
         unchanged = seen_now - fresh
         for number in read:
             row = row_of.get(table.ids[number], -1)
+            if row >= 0 and table.ids[number] in seen_now:
+                numbers_of_all[number] = number_then[row]
             if row >= 0 and table.ids[number] in unchanged:
                 numbers[number] = number_then[row]
+        changed = seen_now & fresh
+        edited = arrays["row"][edits.get("edited", np.zeros(0, dtype=np.int32))]
         return PreviousPartition(
             arrays,
-            changed=len(seen_now & fresh),
+            edits,
+            changed=len(changed),
+            drift=len(changed.union(ids_then[row] for row in edited.tolist())),
             lost=bool(seen_then - seen_now),
             numbers=numbers,
+            numbers_of_all=numbers_of_all,
             forward_index=load_arrays(self.previous.path / FORWARD_INDEX_FILE),
         )
+
+    @staticmethod
+    def _written(partition: Path) -> tuple[Arrays, Arrays]:
+        """What the large file of a partition says, with the rows that its documents have since; and
+        the edits beside it.
+        """
+        arrays, edits = load_arrays(partition), load_edits(partition)
+        return arrays | {name: edits[ALL + name] for name in ("row", "first") if edits}, edits
 
     @functools.cached_property
     def _documents_then(self) -> tuple[list[str], list[str]]:
@@ -459,14 +502,18 @@ class IndexBuilder:
             return None
         # What an audience does not see has no part in the choice.
         most = max(smaller, key=lambda others: sum(self._present[name] for name in others))
-        arrays = load_arrays(self._folder / files[most])
+        arrays, edits = self._written(self._folder / files[most])
         numbers = np.full(len(self._forward_index.documents), -1, dtype=np.int64)
         numbers[arrays["row"]] = np.arange(arrays["row"].size)
+        changed = sum(self._present[name] for name in visible) - arrays["row"].size
         return PreviousPartition(
             arrays,
-            changed=sum(self._present[name] for name in visible) - arrays["row"].size,
+            edits,
+            changed=changed,
+            drift=changed + edits.get("edited", np.zeros(0)).size,
             lost=False,
             numbers=numbers,
+            numbers_of_all=numbers,
             forward_index=None,
         )
 
@@ -514,7 +561,7 @@ class IndexBuilder:
         """Open what was built as a reader would; a failure publishes nothing."""
         with contextlib.closing(self._built_store()) as store:
             stored = len(store)
-        partitions = [load_arrays(self._folder / f) for f in set(manifest.partitions.values())]
+        partitions = [load_partition(self._folder / f) for f in set(manifest.partitions.values())]
         widest = max((arrays["kind"].size for arrays in partitions), default=0)
 
         if stored != manifest.documents or widest > stored:

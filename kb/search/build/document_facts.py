@@ -190,6 +190,13 @@ def saved_columns(saved: Arrays) -> FactColumns | None:
     return FactColumns(*json.loads(bytes(saved["fact_columns"])))
 
 
+def saved_document(saved: Arrays, row: int) -> DocumentFacts:
+    """The facts of the document that stood at ``row``."""
+    start, end = saved["fact_ends"][row : row + 2].tolist()
+    values = json.loads(saved["facts"][start + 1 : end].tobytes())
+    return DocumentFacts.from_json(values, row=row, first=int(saved["firsts"][row]))
+
+
 def saved_documents(saved: Arrays) -> list[DocumentFacts]:
     """The documents of a forward index as it was saved."""
     rows = zip(json.loads(bytes(saved["facts"])), saved["firsts"].tolist(), strict=False)

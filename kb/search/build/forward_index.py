@@ -188,7 +188,7 @@ class ForwardIndex:
     def stems(self) -> tuple[SortedWords, NDArray[np.int32]]:
         """The English stems of the words, and the old number of each word's stem."""
         new_words = list(islice(self.surfaces, len(self._stem_of), None))
-        numbers, stem = self._stems, _stem_or_word(self._analyzer(ENGLISH))
+        numbers, stem = self._stems, stem_or_word(self._analyzer(ENGLISH))
         self._stem_of.extend([numbers.setdefault(stem(word), len(numbers)) for word in new_words])
         if self._sorted_stems is None or self._sorted_stems.number.size != len(numbers):
             self._sorted_stems = SortedWords.sort(list(numbers))
@@ -198,7 +198,7 @@ class ForwardIndex:
         self, languages: Sequence[str], language_of: NDArray[np.int64]
     ) -> tuple[SortedWords, NDArray[np.int32]]:
         """The same, where each word has the language of ``languages`` that ``language_of`` says."""
-        stems = [_stem_or_word(self._analyzer(language)) for language in languages]
+        stems = [stem_or_word(self._analyzer(language)) for language in languages]
         numbers: dict[str, int] = {}
         stem_of = [
             numbers.setdefault(stems[language](word), len(numbers))
@@ -305,7 +305,7 @@ def can_be_carried_over(saved: Arrays) -> bool:
     return "analysis" in saved and int(saved["analysis"][0]) == ANALYSIS
 
 
-def _stem_or_word(analyzer: Analyzer) -> Callable[[str], str]:
+def stem_or_word(analyzer: Analyzer) -> Callable[[str], str]:
     """A stop word of one language is a word of another, and stays as it is."""
     return lambda word: analyzer.stem(word) or word
 

@@ -18,8 +18,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kb.disk import sync
+from kb.disk import link_file, sync
 from kb.search.build.document_facts import saved_documents
 from kb.search.build.forward_index import FORWARD_INDEX_FILE
 from kb.search.build.passage_meanings import (
@@ -35,6 +36,7 @@ from kb.search.generations.generation import (
     write_errors_as_unavailable,
 )
 from kb.search.index.array_file import Arrays, load_arrays, save_arrays
+from kb.search.index.edits import ALL, edits_file, load_edits
 from kb.search.kernels.ranges import positions_of
 from kb.search.meaning.embeddings import pack_embeddings
 from kb.search.meaning.query_table import TABLE_ID, installed_table
@@ -92,7 +94,9 @@ def _publish(
     generations: Generations, generation: Generation, saved: Arrays, meanings: PassageMeanings
 ) -> None:
     manifest = generation.manifest
-    changed = {FORWARD_INDEX_FILE, *manifest.partitions.values()}
+    partitions = [Path(name) for name in sorted(set(manifest.partitions.values()))]
+    changed = {str(file) for part in partitions for file in (part, edits_file(part))}
+    changed.add(FORWARD_INDEX_FILE)
     folder = Path(tempfile.mkdtemp(prefix="building-", dir=generations.folder))
     with contextlib.ExitStack() as aside:
         aside.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -102,12 +106,8 @@ def _publish(
                 os.link(generation.path / name, folder / name)
 
         save_arrays(folder / FORWARD_INDEX_FILE, saved | meanings.arrays())
-        for name in set(manifest.partitions.values()):
-            arrays = load_arrays(generation.path / name)
-            firsts, rows = saved["firsts"], arrays["row"].astype(np.int64)
-            numbers = positions_of(firsts[rows], firsts[rows + 1])
-            embeddings = pack_embeddings(meanings.rows[numbers], meanings.drafts[numbers])
-            save_arrays(folder / name, arrays | embeddings)
+        for part in partitions:
+            _refine(generation.path / part, folder / part, saved["firsts"], meanings)
 
         before = (generation.path, manifest.files)
         with ChecksumWriter(folder, before) as checksums:
@@ -131,3 +131,47 @@ def _publish(
     for name in generations.names():
         if origin == generations.origin(name) and name < manifest.name and name != origin:
             shutil.rmtree(generations.path(name), ignore_errors=True)
+
+
+def _refine(
+    source: Path, target: Path, firsts: NDArray[np.int64], meanings: PassageMeanings
+) -> None:
+    """Write a partition with these directions; its large file only if any of its own differ.
+
+    ``firsts`` are the first passages of the documents by their rows in the store, and of all.
+    """
+    arrays, edits = load_arrays(source), load_edits(source)
+    rows = edits.get(ALL + "row", arrays["row"]).astype(np.int64)
+    edited = edits.get("edited", np.zeros(0, dtype=np.int32))
+
+    same = np.setdiff1d(np.arange(rows.size), edited)
+    doc_passages = arrays["doc_passages"]
+    here = positions_of(doc_passages[same], doc_passages[same + 1])
+    refined = dict(arrays)
+    for name, values in _packed(meanings, firsts, rows[same]).items():
+        before = arrays.get(name)
+        if before is None or len(before) == len(values):
+            refined[name] = values
+        else:
+            # What the large file says of edited documents counts no more.
+            refined[name] = before.copy()
+            refined[name][here] = values
+    if all(np.array_equal(arrays.get(name, ()), array) for name, array in refined.items()):
+        link_file(source, target)
+    else:
+        save_arrays(target, refined)
+
+    if edited.size:
+        of_edited = _packed(meanings, firsts, rows[edited])
+        del of_edited["meaning_model"]  # that of the large file
+        edits |= {f"edited_{name}": values for name, values in of_edited.items()}
+    if edits:
+        save_arrays(edits_file(target), edits)
+
+
+def _packed(
+    meanings: PassageMeanings, firsts: NDArray[np.int64], rows: NDArray[np.int64]
+) -> Arrays:
+    """The directions of all passages of the documents at ``rows``."""
+    numbers = positions_of(firsts[rows], firsts[rows + 1])
+    return pack_embeddings(meanings.rows[numbers], meanings.drafts[numbers])

@@ -111,6 +111,150 @@ class _Titles(Sequence[str]):
         return self._table[self._numbers[row]].title
 
 
+class PartitionTexts:
+    """Some documents of a forward index, renumbered from 0 in the order of ``documents``."""
+
+    def __init__(
+        self, forward_index: ForwardIndex, documents: DocumentNumbers, spill: Spill
+    ) -> None:
+        self._forward_index, self._documents, self._spill = forward_index, documents, spill
+        self._count = documents.size
+
+        number_of = np.full(len(forward_index.documents), -1, dtype=np.int64)
+        number_of[documents] = np.arange(documents.size)
+        doc_of_passage = number_of[as_int32(forward_index.passage_doc)]
+        seen = np.flatnonzero(doc_of_passage >= 0)
+        #: The passages, by their numbers in the forward index.
+        self.passages = seen[np.argsort(doc_of_passage[seen], kind="stable")]
+        self.passage_doc = doc_of_passage[self.passages]
+        self.doc_passages = _pointers(self.passage_doc, self._count)
+
+        self._title_lengths = _lengths(forward_index.title_ends)[documents]
+        self._passage_lengths = _lengths(forward_index.body_ends)[self.passages]
+        self._code_lengths = _lengths(forward_index.code_ends)[self.passages]
+
+    def _batches(self, documents: DocumentNumbers | None = None) -> Iterator[_Batch]:
+        """All documents, or some (ascending, by their numbers here), a few at a time."""
+        index = self._forward_index
+        width = max(1, len(index.surfaces))
+        if documents is None:
+            documents = np.arange(self._count)
+        lengths = self._title_lengths + self._sums(self._passage_lengths + self._code_lengths)
+        ends = np.concatenate(([0], np.cumsum(lengths[documents])))
+
+        for low, high in blocks(ends, self._spill.block):
+            some = documents[low:high]
+            starts, stops = self.doc_passages[some], self.doc_passages[some + 1]
+            passages = positions_of(starts, stops)
+            numbers = self.passages[passages]
+            yield _Batch(
+                some,
+                passages,
+                np.repeat(np.arange(some.size), stops - starts),
+                _counts(index.title_words, index.title_ends, self._documents[some], width),
+                _counts(index.body_words, index.body_ends, numbers, width),
+                _heading_counts(index, numbers, width),
+                _counts(index.code_words, index.code_ends, numbers, width),
+            )
+
+    def _sums(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The lengths of passages added up for each document."""
+        sums = np.bincount(self.passage_doc, weights=lengths, minlength=self._count)
+        return sums.astype(np.float64, copy=False)
+
+    def document_frequencies(self) -> NDArray[np.int64]:
+        """How many documents have each word of the forward index."""
+        df = np.zeros(len(self._forward_index.surfaces), dtype=np.int64)
+        for batch in self._batches():
+            titles, texts = _by_word(batch.titles), _by_word(batch.bodies + batch.codes)
+            documents = titles + _grouped(texts, batch.passage_doc, batch.titles.shape[0])
+            df += np.diff(documents.indptr)[: df.size]
+        return df
+
+    def counted(
+        self,
+        basis: LengthBasis,
+        stem_of_word: NDArray[np.int32],
+        stems_in_all: int,
+        documents: DocumentNumbers | None = None,
+    ) -> tuple[PostingLists, Arrays]:
+        """The postings of all documents, or some (ascending), by stem, with BM25F's weighted
+        frequency of title, body and code in one byte each; and the lists of stems of each passage,
+        the title included, of each title and of each heading.
+
+        ``stem_of_word`` is the number of the stem of each word of the forward index.
+        """
+        stems = Columns(self._spill, np.int32, np.uint8)
+        passages = _PassageStems(self._spill)
+        title_stems, heading_stems = _StemSets(self._spill), _StemSets(self._spill)
+
+        title_factor = weights.TITLE / weights.shorten(
+            self._title_lengths.astype(np.float64), average=basis.title
+        )
+        body_factor = 1.0 / weights.shorten(self._body_lengths(), weights.BODY_B, basis.body)
+        passage_factor = 1.0 / weights.shorten(self._whole_passages(), average=basis.passage)
+
+        for batch in self._batches(documents):
+            titles, bodies, codes = (
+                _by_word(_renumbered(table, stem_of_word, stems_in_all))
+                for table in (batch.titles, batch.bodies, batch.codes)
+            )
+            body_counts = _grouped(bodies, batch.passage_doc, titles.shape[0])
+            frequencies = _scaled(titles, title_factor[batch.documents]) + _scaled(
+                body_counts, body_factor[batch.documents]
+            )
+            if codes.nnz:
+                code_counts = _grouped(codes, batch.passage_doc, titles.shape[0])
+                frequencies = frequencies + weights.CODE * _scaled(
+                    code_counts, body_factor[batch.documents]
+                )
+                bodies = bodies + codes * weights.CODE
+            frequencies.sort_indices()
+            stems.add(
+                frequencies.indptr,
+                batch.documents[frequencies.indices],
+                weights.code(frequencies.data),
+            )
+            passages.add(
+                titles.tocsr(), bodies.tocsr(), batch.passage_doc, passage_factor[batch.passages]
+            )
+            title_stems.add(titles.tocsr())
+            headings = _renumbered(batch.headings, stem_of_word, stems_in_all)
+            heading_stems.add(_by_word(headings).tocsr())
+
+        lists = {
+            **passages.arrays(),
+            **title_stems.arrays("title_stem"),
+            **heading_stems.arrays("heading_stem"),
+        }
+        return _of_all_stems(stems, stems_in_all), lists
+
+    def _body_lengths(self) -> NDArray[np.float64]:
+        # Code makes a page as long as text does, whatever its words count.
+        return self._sums(self._passage_lengths + self._code_lengths)
+
+    def _whole_passages(self) -> NDArray[np.float64]:
+        """How long passages are, each with its title."""
+        titles = weights.PASSAGE_TITLE * self._title_lengths[self.passage_doc]
+        return (self._passage_lengths + self._code_lengths + titles).astype(np.float64)
+
+    def lengths(self) -> LengthBasis:
+        """How long they are on average."""
+        return LengthBasis(
+            weights.average_length(self._title_lengths),
+            weights.average_length(self._body_lengths()),
+            weights.average_length(self._whole_passages()),
+        )
+
+    def headings(self) -> Arrays:
+        """The documents by the hashes of their headings."""
+        ends = np.frombuffer(self._forward_index.heading_hash_ends, dtype=np.int64)
+        hashes = np.frombuffer(self._forward_index.heading_hashes, dtype=np.uint64)
+        starts, stops = ends[self.passages], ends[self.passages + 1]
+        documents = np.repeat(self.passage_doc, stops - starts)
+        return pack_headings(hashes[positions_of(starts, stops)], documents)
+
+
 class _PartitionWriter:
     """The part of a forward index that one audience sees, renumbered from 0 in its own order."""
 
@@ -123,20 +267,8 @@ class _PartitionWriter:
     ) -> None:
         self._forward_index, self._documents, self._spill = forward_index, documents, spill
         self._count = documents.size
-
-        number_of = np.full(len(forward_index.documents), -1, dtype=np.int64)
-        number_of[documents] = np.arange(documents.size)
-        doc_of_passage = number_of[as_int32(forward_index.passage_doc)]
-        passages = np.argsort(doc_of_passage, kind="stable")
-        #: The passages, by their numbers in the forward index.
-        self.passages = passages[doc_of_passage[passages] >= 0]
-        self._passage_doc = doc_of_passage[self.passages]
-        self._doc_passages = _pointers(self._passage_doc, self._count)
-
-        self._title_lengths = _lengths(forward_index.title_ends)[documents]
-        self._passage_lengths = _lengths(forward_index.body_ends)[self.passages]
-        self._code_lengths = _lengths(forward_index.code_ends)[self.passages]
-
+        self._texts = PartitionTexts(forward_index, documents, spill)
+        self.passages = self._texts.passages
         #: Of each document, and all of them.
         self._language_of = [
             base_language(forward_index.documents.languages[number])
@@ -145,7 +277,7 @@ class _PartitionWriter:
         self.languages = ",".join(sorted(set(self._language_of)))
 
         reuse = find_reuse(forward_index, documents, previous)
-        df = reuse.df if reuse else self._document_frequencies()
+        df = reuse.df if reuse else self._texts.document_frequencies()
         all_stems, stem_of = self._all_stems()
         self._surfaces = forward_index.words().select(df > 0)
         self._stems = all_stems.select(stem_of[self._surfaces.order])
@@ -191,7 +323,7 @@ class _PartitionWriter:
     def _occurrences(self, documents: DocumentNumbers) -> NDArray[np.int64]:
         """How often each word of the forward index occurs in some ``documents``."""
         index = self._forward_index
-        passages = self.passages[np.isin(self._passage_doc, documents)]
+        passages = self.passages[np.isin(self._texts.passage_doc, documents)]
         counts = np.zeros(len(index.surfaces), dtype=np.int64)
         for words, text_ends, texts in (
             (index.title_words, index.title_ends, self._documents[documents]),
@@ -204,44 +336,6 @@ class _PartitionWriter:
                 numbers = words.array()[positions_of(ends[some], ends[some + 1])]
                 counts += np.bincount(numbers, minlength=counts.size)
         return counts
-
-    def _batches(self, documents: DocumentNumbers | None = None) -> Iterator[_Batch]:
-        """All documents, or some (ascending, by their numbers here), a few at a time."""
-        index = self._forward_index
-        width = max(1, len(index.surfaces))
-        if documents is None:
-            documents = np.arange(self._count)
-        lengths = self._title_lengths + self._sums(self._passage_lengths + self._code_lengths)
-        ends = np.concatenate(([0], np.cumsum(lengths[documents])))
-
-        for low, high in blocks(ends, self._spill.block):
-            some = documents[low:high]
-            starts, stops = self._doc_passages[some], self._doc_passages[some + 1]
-            passages = positions_of(starts, stops)
-            numbers = self.passages[passages]
-            yield _Batch(
-                some,
-                passages,
-                np.repeat(np.arange(some.size), stops - starts),
-                _counts(index.title_words, index.title_ends, self._documents[some], width),
-                _counts(index.body_words, index.body_ends, numbers, width),
-                _heading_counts(index, numbers, width),
-                _counts(index.code_words, index.code_ends, numbers, width),
-            )
-
-    def _sums(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The lengths of passages added up for each document."""
-        sums = np.bincount(self._passage_doc, weights=lengths, minlength=self._count)
-        return sums.astype(np.float64, copy=False)
-
-    def _document_frequencies(self) -> NDArray[np.int64]:
-        """How many documents have each word of the forward index."""
-        df = np.zeros(len(self._forward_index.surfaces), dtype=np.int64)
-        for batch in self._batches():
-            titles, texts = _by_word(batch.titles), _by_word(batch.bodies + batch.codes)
-            documents = titles + _grouped(texts, batch.passage_doc, batch.titles.shape[0])
-            df += np.diff(documents.indptr)[: df.size]
-        return df
 
     def term_dictionaries(self) -> Arrays:
         """Surface words (for completion and typos), their stems, and their document frequencies."""
@@ -261,70 +355,27 @@ class _PartitionWriter:
         }
 
     def postings_and_passages(self, dictionaries: Arrays) -> Arrays:
-        """Documents by stem, with BM25F's weighted frequency of title, body and code in one byte
-        each; and stems by passage, the title included, to find the best passage of a candidate.
-        """
-        stems = Columns(self._spill, np.int32, np.uint8)
-        passages = _PassageStems(self._spill)
-        title_stems, heading_stems = _StemSets(self._spill), _StemSets(self._spill)
-
+        """Documents by stem; and stems by passage, to find the best passage of a candidate."""
         basis = self._basis()
-        title_factor = weights.TITLE / weights.shorten(
-            self._title_lengths.astype(np.float64), average=basis.title
-        )
-        body_factor = 1.0 / weights.shorten(self._body_lengths(), weights.BODY_B, basis.body)
-        passage_factor = 1.0 / weights.shorten(self._whole_passages(), average=basis.passage)
-
         then = self.carried_over if self._kept_basis is not None else None
         fresh = None if then is None else np.flatnonzero(then.places < 0)
-        for batch in self._batches(fresh):
-            titles, bodies, codes = (
-                _by_word(_renumbered(table, self._stem_of_word, len(self._stems.texts)))
-                for table in (batch.titles, batch.bodies, batch.codes)
-            )
-            body_counts = _grouped(bodies, batch.passage_doc, titles.shape[0])
-            frequencies = _scaled(titles, title_factor[batch.documents]) + _scaled(
-                body_counts, body_factor[batch.documents]
-            )
-            if codes.nnz:
-                code_counts = _grouped(codes, batch.passage_doc, titles.shape[0])
-                frequencies = frequencies + weights.CODE * _scaled(
-                    code_counts, body_factor[batch.documents]
-                )
-                bodies = bodies + codes * weights.CODE
-            frequencies.sort_indices()
-            stems.add(
-                frequencies.indptr,
-                batch.documents[frequencies.indices],
-                weights.code(frequencies.data),
-            )
-            passages.add(
-                titles.tocsr(), bodies.tocsr(), batch.passage_doc, passage_factor[batch.passages]
-            )
-            title_stems.add(titles.tocsr())
-            headings = _renumbered(batch.headings, self._stem_of_word, len(self._stems.texts))
-            heading_stems.add(_by_word(headings).tocsr())
-
-        lists = {
-            **passages.arrays(),
-            **title_stems.arrays("title_stem"),
-            **heading_stems.arrays("heading_stem"),
-        }
-        postings = _of_all_stems(stems, len(self._stems.texts))
+        postings, lists = self._texts.counted(
+            basis, self._stem_of_word, len(self._stems.texts), fresh
+        )
         if then is not None:
             lists = self._spliced_lists(lists, then)
             postings = spliced_postings(then, postings, self._spill)
         return {
             **self._postings(dictionaries, postings),
-            "doc_passages": self._doc_passages,
+            "doc_passages": self._texts.doc_passages,
             **lists,
-            **self._headings(),
+            **self._texts.headings(),
             **basis.arrays(),
         }
 
     def _spliced_lists(self, fresh: Arrays, then: CarriedOver) -> Arrays:
         passages_then = np.full(self.passages.size, -1, dtype=np.int64)
-        now, last = then.passages(self._doc_passages)
+        now, last = then.passages(self._texts.doc_passages)
         passages_then[now] = last
         spliced: Arrays = {}
         for rows_then, pointers, names in (
@@ -340,30 +391,10 @@ class _PartitionWriter:
             spliced |= {pointers: lists.pointers, **lists.columns}
         return spliced
 
-    def _body_lengths(self) -> NDArray[np.float64]:
-        # Code makes a page as long as text does, whatever its words count.
-        return self._sums(self._passage_lengths + self._code_lengths)
-
-    def _whole_passages(self) -> NDArray[np.float64]:
-        """How long passages are, each with its title."""
-        titles = weights.PASSAGE_TITLE * self._title_lengths[self._passage_doc]
-        return (self._passage_lengths + self._code_lengths + titles).astype(np.float64)
-
     def _basis(self) -> LengthBasis:
         if self._kept_basis is not None:
             return self._kept_basis
-        return LengthBasis(
-            weights.average_length(self._title_lengths),
-            weights.average_length(self._body_lengths()),
-            weights.average_length(self._whole_passages()),
-        )
-
-    def _headings(self) -> Arrays:
-        ends = np.frombuffer(self._forward_index.heading_hash_ends, dtype=np.int64)
-        hashes = np.frombuffer(self._forward_index.heading_hashes, dtype=np.uint64)
-        starts, stops = ends[self.passages], ends[self.passages + 1]
-        documents = np.repeat(self._passage_doc, stops - starts)
-        return pack_headings(hashes[positions_of(starts, stops)], documents)
+        return self._texts.lengths()
 
     def _postings(self, dictionaries: Arrays, postings: PostingLists) -> Arrays:
         pointers, docs, codes = postings

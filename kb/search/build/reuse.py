@@ -21,6 +21,7 @@ from kb.search.build.forward_index import (
     word_blocks,
 )
 from kb.search.index.array_file import Arrays
+from kb.search.index.edits import AT, END, TO
 from kb.search.index.previous import CarriedOver, PreviousPartition
 from kb.search.index.spill import BLOCK_SIZE, blocks
 from kb.search.index.term_dictionary import TermDictionary
@@ -33,7 +34,7 @@ class Reuse:
 
     previous: PreviousPartition
     places: NDArray[np.int64]  # [documents], the number each had then, or -1
-    words: NDArray[np.int64]  # [words then], the number of each in the forward index now
+    words: NDArray[np.int64]  # [words then], the number of each in the forward index now, or -1
     df: NDArray[np.int64]  # [words of the forward index], how many documents hold each now
 
     def carried_over(
@@ -42,21 +43,21 @@ class Reuse:
         """``stem_of`` is the number that each word's stem has in ``stems``, or -1; ``languages``
         are those of the documents.
         """
-        arrays = self.previous.arrays
+        arrays, words = self.previous.arrays, self.words
         languages_then = bytes(arrays.get("languages", np.zeros(0, np.uint8))).decode()
         same_stems = "," not in languages and languages == languages_then
         if same_stems:
             # Through the words, no text is compared.
             numbers = np.full(len(TermDictionary(arrays, "stem")), -1, dtype=np.int32)
-            numbers[arrays["surface_stem"]] = stem_of[self.words]
+            remaining = words >= 0
+            numbers[arrays["surface_stem"][remaining]] = stem_of[words[remaining]]
         else:
             number_of = {stem: number for number, stem in enumerate(stems.texts)}
             stems_then = TermDictionary(arrays, "stem").words()
             of_text = (number_of.get(stem, -1) for stem in stems_then)
             numbers = np.fromiter(of_text, dtype=np.int32, count=len(stems_then))
-        return CarriedOver(
-            arrays, self.places, surfaces.number[self.words], numbers, same_stems=same_stems
-        )
+        surfaces_now = np.where(words >= 0, surfaces.number[words], np.int32(-1))
+        return CarriedOver(arrays, self.places, surfaces_now, numbers, same_stems=same_stems)
 
 
 def find_reuse(
@@ -74,23 +75,47 @@ def find_reuse(
     texts_then = texts_now if saved is None else _texts_of_saved(saved)
     rows_then = previous.arrays["row"].astype(np.int64)
 
-    used = np.zeros(len(forward_index.surfaces), dtype=bool)
-    texts_then.mark_words(rows_then, used)
-    order = forward_index.words().order
-    words = order[used[order]]
-    if words.size != previous.arrays["surface_df"].size:
+    df = np.zeros(len(forward_index.surfaces), dtype=np.int64)
+    words, df_then = _words_then(forward_index, previous, texts_then, rows_then)
+    if words.size != df_then.size:
         return None  # the partition was built in another way
 
     # Document frequencies: those of then, less the documents that are gone or changed, plus those
     # that are new or changed.
-    df = np.zeros(used.size, dtype=np.int64)
-    df[words] = previous.arrays["surface_df"]
+    remaining = words >= 0
+    df[words[remaining]] = df_then[remaining]
     gone = np.ones(rows_then.size, dtype=bool)
     gone[numbers_then[numbers_then >= 0]] = False
     df -= texts_then.document_frequencies(rows_then[gone], df.size)
     df += texts_now.document_frequencies(documents[numbers_then < 0], df.size)
 
-    return Reuse(previous, numbers_then, words, df)
+    # Edits stand beside the arrays, in which nothing of those documents holds.
+    places = np.where(previous.is_edited(numbers_then), -1, numbers_then)
+    return Reuse(previous, places, words[: previous.arrays["surface_df"].size], df)
+
+
+def _words_then(
+    forward_index: ForwardIndex,
+    previous: PreviousPartition,
+    texts_then: _Texts,
+    rows_then: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The number that each word of then has in the forward index now, or -1; and in how many
+    documents each was then.
+    """
+    arrays, edits = previous.arrays, previous.edits
+    if "edited" not in edits:
+        used = np.zeros(len(forward_index.surfaces), dtype=bool)
+        texts_then.mark_words(rows_then, used)
+        order = forward_index.words().order
+        return order[used[order]], arrays["surface_df"]
+
+    words = TermDictionary(arrays, "surface").words()
+    words += TermDictionary(edits, "added_surface").words()
+    numbers = np.array([forward_index.surfaces.get(word, -1) for word in words], dtype=np.int64)
+    df = np.concatenate((arrays["surface_df"], edits[END + "surface_df"]))
+    df[edits[AT + "surface_df"]] = edits[TO + "surface_df"]
+    return numbers, df
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +129,7 @@ class _Texts:
     code_words: WordNumbers
     code_ends: TextEnds  # of each document too
 
-    def _fields(self) -> tuple[tuple[WordNumbers, TextEnds], ...]:
+    def fields(self) -> tuple[tuple[WordNumbers, TextEnds], ...]:
         return (
             (self.title_words, self.title_ends),
             (self.body_words, self.body_ends),
@@ -114,7 +139,7 @@ class _Texts:
     def mark_words(self, rows: NDArray[np.int64], used: NDArray[np.bool_]) -> None:
         """Set ``used`` for the words of some documents."""
         is_every_document = rows.size == self.title_ends.size - 1
-        for words, ends in self._fields():
+        for words, ends in self.fields():
             if is_every_document:
                 for block in word_blocks(words):
                     used[block] = True
@@ -127,13 +152,27 @@ class _Texts:
     def document_frequencies(self, rows: NDArray[np.int64], words: int) -> NDArray[np.int64]:
         """In how many of ``rows`` each of so many words is."""
         numbers, owners = [], []
-        for occurrences, ends in self._fields():
+        for occurrences, ends in self.fields():
             starts, stops = ends[rows], ends[rows + 1]
             numbers.append(occurrences[positions_of(starts, stops)])
             owners.append(np.repeat(np.arange(rows.size), stops - starts))
 
         distinct = np.unique(np.concatenate(owners) * words + np.concatenate(numbers))
         return np.bincount(distinct % max(1, words), minlength=words)
+
+
+def saved_words(saved: Arrays, row: int) -> list[str]:
+    """The different words of the document at ``row`` of a saved forward index."""
+    texts = _texts_of_saved(saved)
+    numbers = np.unique(
+        np.concatenate([words[ends[row] : ends[row + 1]] for words, ends in texts.fields()])
+    )
+    letters = saved["surfaces"]
+    breaks = np.concatenate(([-1], np.flatnonzero(letters == ord("\n")), [letters.size]))
+    return [
+        bytes(letters[start + 1 : end]).decode("utf-8", "surrogatepass")
+        for start, end in zip(breaks[numbers].tolist(), breaks[numbers + 1].tolist(), strict=True)
+    ]
 
 
 def _texts_of_saved(saved: Arrays) -> _Texts:

@@ -51,7 +51,7 @@ class LengthBasis:
             or "average_lengths" not in previous.arrays
         ):
             return None
-        drift = int(previous.arrays["length_drift"][0]) + previous.changed
+        drift = int(previous.arrays["length_drift"][0]) + previous.drift
         if drift > _DRIFT * documents:
             return None
         title, body, passage = previous.arrays["average_lengths"].tolist()

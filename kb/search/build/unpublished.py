@@ -10,8 +10,8 @@ from kb.errors import Unavailable
 from kb.search.documents import Document
 from kb.search.engines.whoosh import OperatorSearch
 from kb.search.generations.generation import INDEX_FORMAT, Generation, Manifest
-from kb.search.index.array_file import load_arrays
 from kb.search.index.document_store import STORE_FILE, DocumentStore
+from kb.search.index.edits import load_partition
 from kb.search.kernels.layout import Loops
 from kb.search.partition import Partition
 from kb.search.snapshot import Snapshot
@@ -26,7 +26,7 @@ class UnpublishedIndex:
         self._generation = Generation(folder, manifest)
         self._store = DocumentStore(folder / STORE_FILE)
         self._readers = {
-            file: Partition(load_arrays(folder / file), loops, self._store, _no_operators)
+            file: Partition(load_partition(folder / file), loops, self._store, _no_operators)
             for file in set(partitions.values())
         }
         self._snapshot = Snapshot(self._generation, self)

@@ -18,6 +18,7 @@ from kb.ids import document_key
 from kb.search.build.document_facts import DocumentFacts, DocumentTable
 from kb.search.documents import DOCUMENT_KINDS
 from kb.search.index.array_file import Arrays
+from kb.search.index.edits import AT, TO
 from kb.search.index.previous import CarriedOver
 from kb.search.kernels.ranges import positions_of
 
@@ -92,6 +93,24 @@ def pack_value_columns(
         )
     columns["names"] = np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)
     return columns
+
+
+def changed_values(
+    table: DocumentTable, documents: NDArray[np.int64], numbers: NDArray[np.int32]
+) -> Arrays:
+    """The columns of edited documents, which have these ``numbers`` in their partition (see
+    ``index.edits``).
+    """
+    changed: Arrays = {}
+    rows = [table[number] for number in documents.tolist()]
+    for name in ("day", "solved", "changelog", "answer"):
+        value, dtype, shape = _VALUES[name]
+        values = np.array([value(facts) for facts in rows], dtype=dtype).reshape(-1, *shape)
+        if name == "answer":  # counts passages, of which the large file has others
+            changed["edited_answer"] = values
+        else:
+            changed |= {AT + name: numbers, TO + name: values}
+    return changed
 
 
 def _list_column(

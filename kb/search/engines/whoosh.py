@@ -12,8 +12,6 @@ import contextlib
 import functools
 import math
 import multiprocessing
-import os
-import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.disk import link_file
 from kb.errors import Unavailable
 from kb.ids import document_key
 from kb.search.analysis.tokenizer import tokens
@@ -194,10 +193,7 @@ def _tier(documents: int) -> int:
 
 def _link(source: Path, target: Path) -> None:
     for file in source.iterdir():
-        try:
-            os.link(file, target / file.name)
-        except OSError:  # another file system, or one without links
-            shutil.copy2(file, target / file.name)
+        link_file(file, target / file.name)
 
 
 class WhooshAnalyzer(analysis.Analyzer):  # type: ignore[misc]  # Whoosh has no types

@@ -31,8 +31,8 @@ from kb.search.generations.checksums import DamagedFile, verify_files
 from kb.search.generations.findings import Finding, FindingsFile
 from kb.search.generations.previews import PreviewFile
 from kb.search.generations.verification import VerificationRecord
-from kb.search.index.array_file import load_arrays
 from kb.search.index.document_store import STORE_FILE, STORE_WRITE_ERRORS, DocumentStore
+from kb.search.index.edits import load_partition
 
 LOG = logging.getLogger(__name__)
 MANIFEST_FILE = "manifest.json"
@@ -115,7 +115,7 @@ class Generation:
 
     def visible_rows(self, audience: str) -> list[int]:
         """The rows, in the document store, of all that ``audience`` can reach in this index."""
-        rows: list[int] = load_arrays(self.partition(audience))["row"].tolist()
+        rows: list[int] = load_partition(self.partition(audience))["row"].tolist()
         return rows
 
     def ledger(self) -> dict[str, Any]:

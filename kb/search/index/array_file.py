@@ -54,9 +54,18 @@ def load_arrays(path: Path) -> Arrays:
 
     Raises Unavailable when it is not an array file or is cut short.
     """
+    return _load(path, mmap.ACCESS_READ)
+
+
+def load_private_arrays(path: Path) -> Arrays:
+    """The same arrays, to be changed in memory: of what is written, only that page is copied."""
+    return _load(path, mmap.ACCESS_COPY)
+
+
+def _load(path: Path, access: int) -> Arrays:
     try:
         with path.open("rb") as file:
-            view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            view = memoryview(mmap.mmap(file.fileno(), 0, access=access))
     except (OSError, ValueError) as error:
         raise Unavailable(
             f"The index file {path.name} cannot be read: {error}. Run `kb index --full`."

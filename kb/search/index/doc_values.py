@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from kb.search.array_types import DocumentMask, Documents
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
+from kb.search.index.edits import EditedDocuments
 from kb.search.kernels.layout import Loops
 from kb.search.kernels.ranges import showable
 
@@ -25,6 +26,7 @@ class DocValues:
     def __init__(self, arrays: Arrays, loops: Loops) -> None:
         self._arrays = arrays
         self._loops = loops
+        self._edited = EditedDocuments.of(arrays)
         self.size = int(arrays["kind"].size)
         self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
         self.kind: NDArray[np.uint8] = arrays["kind"]  # [documents], positions in DOCUMENT_KINDS
@@ -56,8 +58,14 @@ class DocValues:
 
     def shown_passages(self, document: int) -> tuple[int, int]:
         """The half-open range of a document's passages that may be shown, from its first."""
-        first, last = self._arrays["doc_passages"][document : document + 2].tolist()
-        low, high = showable(self._arrays["answer"][[document]], last - first)
+        doc_passages, answer = self._arrays["doc_passages"], self._arrays["answer"]
+        place = self._edited.place(document) if self._edited else -1
+        if self._edited is not None and place >= 0:
+            document = place
+            doc_passages = self._edited.passages.document_pointers
+            answer = self._edited.passages.shown
+        first, last = doc_passages[document : document + 2].tolist()
+        low, high = showable(answer[[document]], last - first)
         return int(low[0]), int(high[0])
 
     def language(self, document: int) -> str:

@@ -63,6 +63,14 @@ def pack_latent_topics(
     }
 
 
+def pack_added_topics(made: Arrays, row_of: StemRows, words: StemVectors) -> Arrays:
+    """The directions and lengths of passages that came after ``words`` were fitted.
+
+    ``made`` has these passages, and the ``df`` of a whole partition.
+    """
+    return _pack_passages(made, row_of, words, None, Spill())
+
+
 def _pack_passages(
     made: Arrays, row_of: StemRows, words: StemVectors, then: CarriedOver | None, spill: Spill
 ) -> Arrays:
@@ -140,7 +148,7 @@ def _kept(
     """The fit of the last generation; None where it may not be kept, or is too long ago."""
     if before is None or then is None or before.lost or "topic_drift" not in before.arrays:
         return None
-    drift = int(before.arrays["topic_drift"][0]) + before.changed
+    drift = int(before.arrays["topic_drift"][0]) + before.drift
     if drift > DRIFT * (made["doc_passages"].size - 1):
         return None
     row_of = np.full(made["df"].size, -1, dtype=np.int32)

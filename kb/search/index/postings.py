@@ -121,6 +121,7 @@ class TermPostings:
     row: PostingCodes | None  # [documents]
     peak: int  # the largest code
     df: int
+    is_copied: bool = False  # the row is not that of the file
 
     def before(self, document: int) -> TermPostings:
         """Those of the documents before ``document``, as a list."""
@@ -135,7 +136,76 @@ class TermPostings:
         """The others, of which a row begins with ``document``; ``before`` are not among them."""
         row = None if self.row is None else self.row[document:]
         return TermPostings(
-            self.docs[before:], self.codes[before:], row, self.peak, self.df - before
+            self.docs[before:],
+            self.codes[before:],
+            row,
+            self.peak,
+            self.df - before,
+            self.is_copied,
+        )
+
+
+_NO_POSTINGS = TermPostings(
+    np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.uint8), None, peak=0, df=0
+)
+
+
+class _EditedPostings:
+    """The postings of edited documents, and which documents these are (see ``index.edits``)."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._numbers: NDArray[np.int32] = arrays["edited"]
+        self._stems: NDArray[np.int32] = arrays["edited_stems"]  # those that have any, ascending
+        self._pointers: Pointers = arrays["edited_pointers"]
+        self._docs: PostingDocs = arrays["edited_docs"]  # counted among the edited documents
+        self._codes: PostingCodes = arrays["edited_codes"]
+        #: Of the stems that the large file has; after them come those that edits brought.
+        self.first_added = int(arrays["edited_first_stem"][0])
+        self._begin_pointers: Pointers = arrays["begin_pointers"]
+        self._begin_stems: NDArray[np.int32] = arrays["begin_stems"]
+
+    def stem(self, stem: int) -> tuple[PostingDocs, PostingCodes]:
+        place = int(self._stems.searchsorted(np.int32(stem)))
+        if place == self._stems.size or int(self._stems[place]) != stem:
+            return self._docs[:0], self._codes[:0]
+        start, end = self._pointers[place : place + 2].tolist()
+        return self._docs[start:end], self._codes[start:end]
+
+    def union(self, stems: Sequence[int]) -> tuple[PostingDocs, PostingCodes]:
+        """Several stems as one whose frequencies are the sums."""
+        postings = [each for each in map(self.stem, stems) if each[0].size]
+        if not postings:
+            return self._docs[:0], self._codes[:0]
+        return unite_postings(postings, self._numbers.size)
+
+    def prefix(self, prefix: int) -> tuple[PostingDocs, PostingCodes]:
+        stems = self._begin_stems[self._begin_pointers[prefix] : self._begin_pointers[prefix + 1]]
+        return self.union(stems.tolist())
+
+    def joined(
+        self, postings: TermPostings, edited: tuple[PostingDocs, PostingCodes]
+    ) -> TermPostings:
+        """``postings`` of the large file with what they are now in edited documents."""
+        docs, codes = self._numbers[edited[0]], edited[1]
+        peak = max(postings.peak, int(codes.max(initial=0)))
+        if postings.row is not None:
+            row = postings.row.copy()
+            df = postings.df - int(np.count_nonzero(row[self._numbers])) + docs.size
+            row[self._numbers] = 0
+            row[docs] = codes
+            row.flags.writeable = False  # as mapped rows are: to compiled loops, another type
+            return TermPostings(postings.docs, postings.codes, row, peak, df, is_copied=True)
+
+        places = postings.docs.searchsorted(self._numbers)
+        inside = places < postings.docs.size
+        gone = places[inside][postings.docs[places[inside]] == self._numbers[inside]]
+        if not gone.size and not docs.size:
+            return postings
+        kept_docs, kept_codes = np.delete(postings.docs, gone), np.delete(postings.codes, gone)
+        places = kept_docs.searchsorted(docs)
+        joined_docs = np.insert(kept_docs, places, docs)
+        return TermPostings(
+            joined_docs, np.insert(kept_codes, places, codes), None, peak, joined_docs.size
         )
 
 
@@ -143,6 +213,8 @@ class Postings:
     """The postings of one partition. Terms are stems, then prefixes."""
 
     def __init__(self, arrays: Arrays, loops: Loops) -> None:
+        self._edited = _EditedPostings(arrays) if "edited" in arrays else None
+        self._first_prefix = int(arrays["df"].size)
         arrays = widen_nibble_rows(arrays)
         self._loops = loops
         self._pointers: Pointers = arrays["pointers"]
@@ -155,6 +227,17 @@ class Postings:
         self._sums = Scratch(self._rows.shape[1])
 
     def term(self, number: int) -> TermPostings:
+        edited = self._edited
+        if edited is None:
+            return self._written(number)
+        if number >= self._first_prefix:
+            prefix = number - self._first_prefix
+            return edited.joined(self._written(edited.first_added + prefix), edited.prefix(prefix))
+        postings = _NO_POSTINGS if number >= edited.first_added else self._written(number)
+        return edited.joined(postings, edited.stem(number))
+
+    def _written(self, number: int) -> TermPostings:
+        """The postings of a term of the large file."""
         start, end = self._pointers[number : number + 2].tolist()
         row = int(self._row_of[number])
         return TermPostings(
@@ -165,8 +248,15 @@ class Postings:
             int(self._df[number]),
         )
 
-    def union(self, terms: TermNumbers) -> TermPostings:
-        """Several terms as one whose frequencies are the sums."""
+    def union(self, stems: TermNumbers) -> TermPostings:
+        """Several stems as one whose frequencies are the sums."""
+        edited = self._edited
+        if edited is None:
+            return self._written_union(stems)
+        written = self._written_union(stems[stems < edited.first_added])
+        return edited.joined(written, edited.union(stems.tolist()))
+
+    def _written_union(self, terms: TermNumbers) -> TermPostings:
         rows = self._row_of[terms]
         listed, dense = terms[rows == _LISTED], rows[rows != _LISTED].astype(np.int64)
         docs, codes = self._loops.union_postings(

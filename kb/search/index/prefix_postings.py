@@ -30,13 +30,13 @@ _PrefixRange = tuple[
 
 
 def complete(
-    low: int, high: int, surface_df: Frequencies, surface_stem: WordStems
+    words: NDArray[np.int64], surface_df: Frequencies, surface_stem: WordStems
 ) -> NDArray[np.int32]:
-    """The distinct stems of the most frequent of the words from ``low`` to ``high``."""
-    numbers = np.arange(low, high)
-    if numbers.size > weights.COMPLETIONS:
-        numbers = low + np.argsort(-surface_df[low:high], kind="stable")[: weights.COMPLETIONS]
-    return np.unique(surface_stem[numbers])
+    """The distinct stems of the most frequent of some ``words``."""
+    if words.size > weights.COMPLETIONS:
+        most = np.argsort(-surface_df[words], kind="stable")[: weights.COMPLETIONS]
+        words = words[most]
+    return np.unique(surface_stem[words])
 
 
 def pack_prefixes(
@@ -64,7 +64,7 @@ def pack_prefixes(
     all_docs.append(docs)
     all_codes.append(codes)
     for prefix, low, high in _shared_prefixes(words, before, many):
-        stems = complete(low, high, made["surface_df"], stem_of)
+        stems = complete(np.arange(low, high), made["surface_df"], stem_of)
         if stems.size < 2 or (df[stems].sum() < many and high - low < _MANY_WORDS):
             continue
         lists = [

@@ -26,17 +26,26 @@ from kb.search.kernels.ranges import positions_of
 class PreviousPartition:
     """The previous generation's partition for the same audience, or a smaller one of this build.
 
-    ``changed`` documents are new or different now; ``lost`` says that a document which the audience
-    could see then is gone or hidden now. ``numbers`` gives the number that each unchanged document
-    had. ``forward_index`` holds the words of all documents then (see ``ForwardIndex.save``); None
-    when they are those of this build.
+    ``changed`` documents are new or different now, and ``drift`` are not what ``arrays`` say of
+    them: those that stood in ``edits`` too (see ``index.edits``). ``lost`` says that a document
+    which the audience could see then is gone or hidden now. ``numbers`` gives the number that each
+    unchanged document had, ``numbers_of_all`` those of changed ones too. ``forward_index`` holds
+    the words of all documents then (see ``ForwardIndex.save``); None when they are those of this
+    build.
     """
 
     arrays: Arrays
+    edits: Arrays
     changed: int
+    drift: int
     lost: bool
     numbers: NDArray[np.int64]  # [documents of the forward index of this build], or -1
+    numbers_of_all: NDArray[np.int64]
     forward_index: Arrays | None
+
+    def is_edited(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of the documents with these ``numbers`` stood in ``edits``."""
+        return np.isin(numbers, self.edits.get("edited", ()))
 
 
 @dataclass(frozen=True, slots=True)

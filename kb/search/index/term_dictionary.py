@@ -22,15 +22,26 @@ WordOffsets = NDArray[np.int64]  # [words + 1], where each word begins, and wher
 WordKeys = NDArray[np.uint64]  # [words], ascending: the first 8 bytes of each word, big-endian
 
 _KEY_BYTES = 8
+#: In how many documents the words of each dictionary are.
+_DOCUMENT_FREQUENCIES = {"surface": "surface_df", "stem": "df"}
 
 
 class TermDictionary:
-    """The words stored under ``name``; a word's number is its rank in sorted order."""
+    """The words stored under ``name``; a word's number is its rank in sorted order.
+
+    Words that came with edits (see ``index.edits``) have numbers after all others, in an order of
+    their own; those that are gone with edits are not found any more.
+    """
 
     def __init__(self, arrays: Arrays, name: str) -> None:
         self._text = arrays[f"{name}_text"].data
         self._offsets: NDArray[Any] = arrays[f"{name}_offsets"]
         self._keys = arrays[f"{name}_keys"].data  # a view: bisecting it creates no arrays
+        self._added: TermDictionary | None = None
+        self._df: NDArray[np.int32] | None = None
+        if f"added_{name}_text" in arrays:
+            self._added = TermDictionary(arrays, f"added_{name}")
+            self._df = arrays[_DOCUMENT_FREQUENCIES[name]]
 
     @staticmethod
     def pack(words: Sequence[str], name: str) -> Arrays:
@@ -46,9 +57,11 @@ class TermDictionary:
         }
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._keys) + (0 if self._added is None else len(self._added))
 
     def word(self, number: int) -> str:
+        if self._added is not None and number >= len(self._keys):
+            return self._added.word(number - len(self._keys))
         return self._bytes_of(number).decode("utf-8", "replace")
 
     def words(self) -> list[str]:
@@ -60,17 +73,50 @@ class TermDictionary:
 
     def find(self, word: str) -> int:
         """The number of ``word``, or -1."""
+        number = self._find(word)
+        if self._added is None or self._df is None:
+            return number
+        if number < 0:
+            number = self._added.find(word)
+            number += len(self._keys) if number >= 0 else 0
+        return number if number >= 0 and self._df[number] else -1
+
+    def _find(self, word: str) -> int:
         target = _encoded(word)
         number, end = self._same_key(target)
         while number < end and self._bytes_of(number) < target:
             number += 1
         return number if number < end and self._bytes_of(number) == target else -1
 
+    def beginning_with(self, prefix: str) -> NDArray[np.int64]:
+        """The numbers of all words that begin with ``prefix``, in the order of the words."""
+        numbers = np.arange(*self.range(prefix))
+        if self._added is None or self._df is None:
+            return numbers
+        added = len(self._keys) + np.arange(*self._added.range(prefix))
+        if added.size:
+            # The few that were added, each before the next word of the others.
+            words = [self._bytes_of_any(number) for number in added.tolist()]
+            places = [self._place(word, numbers) for word in words]
+            numbers = np.insert(numbers, places, added)
+        return numbers[self._df[numbers] > 0]
+
+    def has_added(self, prefix: str) -> bool:
+        """Whether a word that begins with ``prefix`` came with edits."""
+        low, high = (0, 0) if self._added is None else self._added.range(prefix)
+        return low < high
+
+    def _place(self, word: bytes, numbers: NDArray[np.int64]) -> int:
+        return bisect_left(numbers, word, key=self._bytes_of)
+
+    def _bytes_of_any(self, number: int) -> bytes:
+        return _encoded(self.word(number))
+
     def range(self, prefix: str) -> tuple[int, int]:
         """The half-open range of numbers whose words begin with ``prefix``."""
         target = _encoded(prefix)
         if not target:
-            return 0, len(self)
+            return 0, len(self._keys)
 
         if len(target) <= _KEY_BYTES:
             low = int.from_bytes(target.ljust(_KEY_BYTES, b"\0"), "big")

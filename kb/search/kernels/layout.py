@@ -140,18 +140,18 @@ class ScratchMarks(NamedTuple):
     ngrams: NDArray[np.int32]
 
 
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """As mapped arrays are: to compiled loops, one that can be written is another type."""
     array.flags.writeable = False
     return array
 
 
 NO_VECTORS = PassageVectors(
-    _read_only(np.zeros((0, 1), dtype=np.int8)), _read_only(np.zeros(0, dtype=np.float32))
+    read_only(np.zeros((0, 1), dtype=np.int8)), read_only(np.zeros(0, dtype=np.float32))
 )
 NO_TOPICS = TopicRows(NO_VECTORS, np.zeros(0, dtype=np.int64))
 NO_THREAD_ARTICLES = ThreadArticleRows(
-    _read_only(np.zeros((0, 0), dtype=np.int32)), _read_only(np.zeros((0, 0), dtype=np.uint8)), 0
+    read_only(np.zeros((0, 0), dtype=np.int32)), read_only(np.zeros((0, 0), dtype=np.uint8)), 0
 )
 
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from kb.search import weights
 from kb.search.array_types import Documents, Pointers, Scores, Vector8, Vectors8
 from kb.search.index.array_file import Arrays
-from kb.search.kernels.layout import Loops, PassageVectors
+from kb.search.index.edits import EditedDocuments, edited_vectors
+from kb.search.kernels.layout import NO_VECTORS, Loops, PassageVectors
 from kb.search.meaning.query_table import TABLE_FILE, TABLE_ID, QueryTable, installed_table
 from kb.search.meaning.sentence_encoder import MiniLm, SentenceEncoder, installed_encoder
 
@@ -72,6 +73,7 @@ class QuestionMeaning:
     direction: Vector8
     passages: PassageVectors
     cosines: Scores
+    edited: PassageVectors = NO_VECTORS  # of edited documents, see ``index.edits``
 
 
 class Embeddings:
@@ -86,6 +88,11 @@ class Embeddings:
         # An earlier version did not tell them apart.
         settled = arrays.get("meaning_settled_lengths", lengths)
         self._settled_passages = PassageVectors(vectors, settled)
+        self._edited = EditedDocuments.of(arrays)
+        self._edited_passages = self._edited_settled = NO_VECTORS
+        if self._edited is not None:
+            self._edited_passages = edited_vectors(arrays, "meaning")
+            self._edited_settled = edited_vectors(arrays, "meaning", "settled_lengths")
         self._loops = loops
         self._table = table
         self._encoder = encoder
@@ -108,20 +115,25 @@ class Embeddings:
         documents; one that is still being typed is read by the table.
         """
         if settled and self._encoder is not None:
-            passages = self._settled_passages
+            passages, of_edited = self._settled_passages, self._edited_settled
             direction = self._table.shortened(self._encoder.encode([text]))[0]
         else:
-            passages = self._passages
+            passages, of_edited = self._passages, self._edited_passages
             direction = self._table.direction(text)
         most = SCANNED_SETTLED if settled else SCANNED
         if not direction.size:
             return None
         if passages.lengths.size > most:
-            return QuestionMeaning(direction, passages, NO_COSINES)
+            return QuestionMeaning(direction, passages, NO_COSINES, of_edited)
         cosines = self._loops.nearest_passages(
             self._document_pointers, passages, direction, self._all
         )
-        return QuestionMeaning(direction, passages, cosines)
+        if self._edited is not None:
+            pointers, numbers = self._edited.passages.document_pointers, self._edited.numbers
+            cosines[numbers] = self._loops.nearest_passages(
+                pointers, of_edited, direction, np.arange(numbers.size)
+            )
+        return QuestionMeaning(direction, passages, cosines, of_edited)
 
     def nearest(self, meaning: QuestionMeaning, least: float) -> Documents:
         """Documents with a passage of at least this cosine, ascending, if all were compared."""

@@ -26,12 +26,12 @@ from kb.search.analysis.tokenizer import (
 )
 from kb.search.array_types import Frequencies
 from kb.search.index.array_file import Arrays
-from kb.search.index.partition_analyzer import languages_of
 from kb.search.index.prefix_postings import PrefixPostings, complete
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.lexicon.matching import Lexicon
 from kb.search.query.did_you_mean import did_you_mean
 from kb.search.query.equals import Equals
+from kb.search.query.partition_analyzer import languages_of
 from kb.search.query.spelling import Speller
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 
@@ -156,12 +156,12 @@ class _PartitionWords:
     def prefix_term(self, word: str, lexicon: Lexicon) -> QueryTerm | None:
         """The most frequent words that begin with ``word``, as one term."""
         merged = self._prefixes.find(word)
-        if merged is not None:
+        if merged is not None and not self.surfaces.has_added(word):
             return merged
-        low, high = self.surfaces.range(word)
-        if low == high:  # it begins no word here, and may be another inflection of one
+        words = self.surfaces.beginning_with(word)
+        if not words.size:  # it begins no word here, and may be another inflection of one
             return self.whole_term(word, lexicon)
-        stems = complete(low, high, self._surface_df, self._surface_stem)
+        stems = complete(words, self._surface_df, self._surface_stem)
         return QueryTerm(word, tuple(stems.tolist()), (1.0,) * stems.size, prefix=True)
 
     def _corrected(self, word: str, lexicon: Lexicon) -> QueryTerm | None:

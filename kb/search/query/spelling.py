@@ -39,6 +39,11 @@ class Speller:
         self._words: FormWords = arrays["typo_words"]
         self._df = arrays["surface_df"]
         self._surfaces = surfaces
+        #: Words that count as corrections since documents were edited (see ``index.edits``).
+        self._added: tuple[FormHashes, FormWords] | None = None
+        if "added_typo_hashes" in arrays:
+            self._added = arrays["added_typo_hashes"], arrays["added_typo_words"]
+            self._fewest = fewest_documents(int(arrays["kind"].size))
 
     @staticmethod
     def pack(
@@ -54,7 +59,7 @@ class Speller:
         the numbers that its words have now (-1 for those that are gone): the forms of words that
         were filed then are not made again.
         """
-        fewest = 1 if documents < _SMALL else _MIN_DOCUMENTS
+        fewest = fewest_documents(documents)
         hashes, numbers = np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32)
         is_filed = np.zeros(len(words), dtype=bool)
         if previous is not None and numbers_now is not None:
@@ -63,7 +68,7 @@ class Speller:
             kept[kept] = df[numbers[kept]] >= fewest
             hashes, numbers = previous["typo_hashes"][kept], numbers[kept]
             # What was looked at then has its forms, or none.
-            fewest_then = 1 if previous["kind"].size < _SMALL else _MIN_DOCUMENTS
+            fewest_then = fewest_documents(previous["kind"].size)
             looked_at = numbers_now[previous["surface_df"] >= fewest_then]
             is_filed[looked_at[looked_at >= 0]] = True
 
@@ -96,24 +101,21 @@ class Speller:
             return []
 
         forms = np.array(_forms(word), dtype=np.uint32)
-        starts = self._hashes.searchsorted(forms, "left")
-        ends = self._hashes.searchsorted(forms, "right")
-        numbers = {
-            int(number)
-            for start, end in zip(starts, ends, strict=True)
-            for number in self._words[start:end]
-        }
+        numbers = _filed(self._hashes, self._words, forms)
+        if self._added is not None:
+            numbers |= _filed(*self._added, forms)
+            numbers = {number for number in numbers if self._df[number] >= self._fewest}
 
         scores = []
         for number in numbers:
             surface = self._surfaces.word(number)
             if is_one_edit(word, surface):
                 factor = 1.0 if surface[0] == word[0] else weights.FIRST_LETTER
-                scores.append((number, float(self._df[number]) * factor))
+                scores.append((-float(self._df[number]) * factor, surface, number))
 
-        best = sorted(scores, key=lambda pair: (-pair[1], pair[0]))[:_MAX_CORRECTIONS]
-        total = sum(score for _, score in best)
-        return [(number, score / total) for number, score in best]
+        best = sorted(scores)[:_MAX_CORRECTIONS]
+        total = sum(score for score, _, _ in best)
+        return [(number, score / total) for score, _, number in best]
 
     def parts(self, word: str, links: Sequence[str]) -> tuple[int, ...]:
         """The numbers of the surface words that an unknown ``word`` is made of; or none.
@@ -141,6 +143,21 @@ class Speller:
 
     def _rank(self, parts: tuple[int, ...]) -> tuple[int, int]:
         return len(parts), -min(int(self._df[number]) for number in parts)
+
+
+def fewest_documents(documents: int) -> int:
+    """In how many of so many documents a word must be that counts as a correction."""
+    return 1 if documents < _SMALL else _MIN_DOCUMENTS
+
+
+def _filed(hashes: FormHashes, words: FormWords, forms: FormHashes) -> set[int]:
+    """The words that are filed under any of ``forms``."""
+    starts, ends = hashes.searchsorted(forms, "left"), hashes.searchsorted(forms, "right")
+    return {
+        number
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        for number in words[start:end].tolist()
+    }
 
 
 def _forms(word: str) -> list[int]:

@@ -314,6 +314,8 @@ def _own_bytes(terms: Sequence[_ScoredTerm]) -> int:
     """What postings take beside the mapped file. Parts of a list keep the whole of it."""
     arrays = [array for term in terms for array in (term.postings.docs, term.postings.codes)]
     own = [array for array in arrays if array.flags.writeable]
+    rows = [term.postings.row for term in terms if term.postings.is_copied]
+    own += [row for row in rows if row is not None]
     wholes = [array.base if isinstance(array.base, np.ndarray) else array for array in own]
     return sum({id(whole): whole.nbytes for whole in wholes}.values())
 

@@ -16,7 +16,7 @@ from kb.search import weights
 from kb.search.analysis.common_words import COMMON_WORDS
 from kb.search.array_types import Documents
 from kb.search.index.array_file import Arrays
-from kb.search.kernels.layout import AskedTerms, Headings, Loops
+from kb.search.kernels.layout import AskedTerms, Headings
 from kb.search.query_terms import ExpandedQuery
 from kb.search.scoring.bm25 import Bm25
 from kb.search.scoring.fusion import Fused, Positions, RawScores
@@ -33,8 +33,8 @@ _UNKNOWN_TOPICS = 0.5  # in an index without topics, or for a query that has non
 class EvidenceReader:
     """The evidence for candidates of one partition."""
 
-    def __init__(self, arrays: Arrays, loops: Loops, bm25: Bm25, rescorer: Rescorer) -> None:
-        self._loops, self._bm25, self._rescorer = loops, bm25, rescorer
+    def __init__(self, arrays: Arrays, bm25: Bm25, rescorer: Rescorer) -> None:
+        self._bm25, self._rescorer = bm25, rescorer
         self._idfs: NDArray[np.float32] = arrays["idf"]
         self._headings = None
         if "title_stems" in arrays:  # else of an earlier version
@@ -123,14 +123,8 @@ class EvidenceReader:
         ]
         stems = np.array([stem for some in stems_of for stem in some], dtype=np.int64)
         ends = np.array([0, *accumulate(map(len, stems_of))])
-        return self._loops.coverage(
-            self._rescorer.passage_rows(documents, shown),
-            self._rescorer.passages,
-            self._headings,
-            documents,
-            AskedTerms(stems, ends, terms, whole),
-            self._idfs,
-        )
+        asked = AskedTerms(stems, ends, terms, whole)
+        return self._rescorer.coverage(documents, shown, self._headings, asked, self._idfs)
 
 
 def _information(word: str) -> float:

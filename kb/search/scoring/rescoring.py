@@ -13,20 +13,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
-from kb.search.array_types import Documents, Frequencies, Scores, Vector8
+from kb.search.array_types import Documents, Frequencies, Scores, Totals, Vector8
 from kb.search.index.array_file import Arrays
+from kb.search.index.edits import Edited, EditedDocuments, edited_vectors
 from kb.search.index.latent_topics import LatentTopics
 from kb.search.index.title_ngrams import NgramVector, TitleNgrams
 from kb.search.kernels.layout import (
     GAIN,
     GAIN_BITS,
     NO_VECTORS,
+    AskedTerms,
+    Headings,
     Loops,
     Passages,
+    PassageVectors,
     QueryFeatures,
     Scratch,
     ScratchMarks,
     TopicRows,
+    read_only,
 )
 from kb.search.meaning.embeddings import NO_COSINES, Embeddings, QuestionMeaning
 from kb.search.query_terms import ExpandedQuery, QueryTerm
@@ -94,6 +99,10 @@ class Rescorer:
             arrays["passage_codes"],
             arrays["answer"],
         )
+        self.edited = EditedDocuments.of(arrays)
+        self._edited_topics = NO_VECTORS
+        if self.edited is not None and topics is not None:
+            self._edited_topics = edited_vectors(arrays, "topic")
         self._stem_marks = Scratch(max(1, self._df.size))
         self._ngram_marks = Scratch(title_ngrams.size)
 
@@ -142,6 +151,7 @@ class Rescorer:
 
         Of a thread with an accepted answer, only passages of the answer are shown.
         """
+        marks = ScratchMarks(self._stem_marks.array, self._ngram_marks.array)
         raw, shown = self._loops.rescore(
             documents,
             self.passages,
@@ -149,8 +159,22 @@ class Rescorer:
             self._topics.passages if self._topics else NO_VECTORS,
             NO_VECTORS if question.meaning is None else question.meaning.passages,
             question.features,
-            ScratchMarks(self._stem_marks.array, self._ngram_marks.array),
+            marks,
         )
+        edited = self.edited.among(documents) if self.edited else None
+        if self.edited is not None and edited is not None:
+            features, cosines = question.features, question.features.cosines
+            if cosines.size:
+                features = features._replace(cosines=cosines[self.edited.numbers])
+            raw[:, edited.positions], shown[edited.positions] = self._loops.rescore(
+                edited.documents,
+                self.edited.passages,
+                self.edited.titles,
+                self._edited_topics,
+                NO_VECTORS if question.meaning is None else question.meaning.edited,
+                features,
+                marks,
+            )
         parts = dict(zip(_PARTS, raw, strict=True))
         if self._topics is None:
             del parts["topics"]
@@ -161,15 +185,54 @@ class Rescorer:
     def topics_of(self, documents: Documents, shown: NDArray[np.int64]) -> TopicRows:
         """The directions of the passages to show."""
         vectors = self._topics.passages if self._topics else NO_VECTORS
-        return TopicRows(vectors, self.passage_rows(documents, shown))
+        edited = self.edited.among(documents) if self.edited and self._topics else None
+        if self.edited is None or edited is None:
+            return TopicRows(vectors, self.passage_rows(documents, shown))
+        rows = self.passage_rows(documents, _without(shown, edited))
+        directions, lengths = vectors.vectors[rows], vectors.lengths[rows]
+        first = self.edited.passages.document_pointers[edited.documents]
+        rows = first + shown[edited.positions]
+        directions[edited.positions] = self._edited_topics.vectors[rows]
+        lengths[edited.positions] = self._edited_topics.lengths[rows]
+        return TopicRows(
+            PassageVectors(read_only(directions), read_only(lengths)), np.arange(documents.size)
+        )
 
     def idfs(self, query: ExpandedQuery) -> list[float]:
         """The idf of the most informative stem that each term stands for."""
         return [self._gains(term).idf for term in query.terms]
 
     def passage_rows(self, documents: Documents, shown: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The rows of the passages to show."""
+        """The rows of the passages to show of documents that were not edited."""
         return np.asarray(self.passages.document_pointers[documents] + shown)
+
+    def coverage(
+        self,
+        documents: Documents,
+        shown: NDArray[np.int64],
+        headings: Headings,
+        terms: AskedTerms,
+        idfs: NDArray[np.float32],
+    ) -> tuple[NDArray[np.bool_], Totals]:
+        """Which terms the passages to show hold, and how alike the query and headings and titles
+        are (see ``Loops.coverage``).
+        """
+        edited = self.edited.among(documents) if self.edited else None
+        if self.edited is None or edited is None:
+            rows = self.passage_rows(documents, shown)
+            return self._loops.coverage(rows, self.passages, headings, documents, terms, idfs)
+        rows = self.passage_rows(documents, _without(shown, edited))
+        holds, alike = self._loops.coverage(rows, self.passages, headings, documents, terms, idfs)
+        first = self.edited.passages.document_pointers[edited.documents]
+        holds[edited.positions], alike[edited.positions] = self._loops.coverage(
+            first + shown[edited.positions],
+            self.edited.passages,
+            self.edited.headings,
+            edited.documents,
+            terms,
+            idfs,
+        )
+        return holds, alike
 
     def _gains(self, term: QueryTerm) -> _TermGains:
         if term.memo.gains is None:
@@ -191,3 +254,12 @@ class Rescorer:
             idfs = np.full(stems.size, idf)
         gains = np.rint(idfs * np.array(term.shares) * GAIN).astype(np.int32)
         return _TermGains(stems, gains, idf)
+
+
+def _without(shown: NDArray[np.int64], edited: Edited) -> NDArray[np.int64]:
+    """The passages to show, and the first of each edited document: the large file may have fewer
+    of it.
+    """
+    others = shown.copy()
+    others[edited.positions] = 0
+    return others

@@ -55,6 +55,10 @@ class WholeHeadings:
     def __init__(self, arrays: Arrays) -> None:
         self._hashes: NDArray[np.uint64] = arrays.get("headings", np.zeros(0, dtype=np.uint64))
         self._documents: NDArray[np.int32] = arrays.get("heading_docs", np.zeros(0, dtype=np.int32))
+        self._edited: NDArray[np.int32] | None = arrays.get("edited")
+        if self._edited is not None:
+            self._edited_hashes: NDArray[np.uint64] = arrays["edited_headings"]
+            self._edited_documents: NDArray[np.int32] = arrays["edited_heading_docs"]
 
     def documents(self, text: str) -> Documents:
         """The first documents, ascending, that have the whole ``text`` as a heading."""
@@ -63,6 +67,15 @@ class WholeHeadings:
             return _NONE
         low = int(self._hashes.searchsorted(wanted))
         high = int(self._hashes.searchsorted(wanted, "right"))
+        if self._edited is not None:
+            others = np.setdiff1d(self._documents[low:high], self._edited)
+            return self._with_edited(others, wanted)
         if low == high:
             return _NONE
         return self._documents[low : min(high, low + MOST)].astype(np.int64)
+
+    def _with_edited(self, others: NDArray[np.int32], wanted: np.uint64) -> Documents:
+        low = self._edited_hashes.searchsorted(wanted)
+        high = self._edited_hashes.searchsorted(wanted, "right")
+        joined = np.union1d(others, self._edited_documents[low:high])
+        return joined[:MOST].astype(np.int64)

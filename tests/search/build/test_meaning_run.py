@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kb.errors import Conflict
-from kb.search.build import meaning_run
+from kb.search.build import meaning_run, partition_edits
 from kb.search.build.builder import IndexBuilder
+from kb.search.documents import Section, visible_to
 from kb.search.generations.generation import Generation, Generations
 from kb.search.index.array_file import load_arrays
+from kb.search.index.edits import load_edits
 from kb.search.searcher import Searcher
 from tests.search.library import document
 from tests.search.meaning.test_embeddings import PAGES, Reader
+
+LENGTHS = "lengths", "settled_lengths"
 
 
 @pytest.fixture
@@ -118,3 +123,28 @@ def test_without_the_encoder_drafts_stay(
     monkeypatch.setattr(meaning_run, "installed_encoder", lambda: None)
     assert meaning_run.read_meanings(generations, progress=nothing) == 0
     assert drafts(generations) == len(PAGES)
+
+
+def test_a_run_after_an_edit_writes_what_was_edited(
+    generations: Generations, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition_edits, "SMALLEST_WITH_EDITS", 1)
+    meaning_run.read_meanings(generations, progress=nothing)
+    data, edited = generations.folder.parent, replace(PAGES[0], sections=(Section("", (), "New."),))
+    with IndexBuilder(data, meaning=True, read=0, keep=2) as builder:
+        builder.carry_over([page.id for page in PAGES[1:]])
+        builder.add(edited)
+        builder.alias("doc/old", "doc/money")
+        builder.publish(ledger={}, settings={"meaning": True})
+    before = published(generations)
+    assert drafts(generations) == 1
+
+    assert meaning_run.read_meanings(generations, progress=nothing) == 0
+    after = published(generations)
+    for audience in before.manifest.partitions:
+        old, new = (g.partition(audience) for g in (before, after))
+        assert old.stat().st_ino == new.stat().st_ino
+        ours, read_at_once = load_edits(new), load_edits(old)
+        differing = {n for n in ours if ours[n].tobytes() != read_at_once[n].tobytes()}
+        assert differing <= {f"edited_meaning_{n}" for n in ("passages", *LENGTHS)}
+        assert bool(differing) == (edited.audience in visible_to(audience))

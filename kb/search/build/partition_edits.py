@@ -1,0 +1,305 @@
+"""Partition edits: the small segment with what was edited since a partition was written whole.
+
+``kb.search.index.edits`` reads it. Statistics are those of both together: how many documents have
+each word is counted exactly, while average lengths, latent topics, the links between threads and
+articles, and the prefixes that are united stay what they were when the large file was written. They
+are all made anew when the two become one file again: when so many documents were edited that the
+segment is no longer small, or when an edit changes what it does not hold (see ``edits_of``).
+Everything here comes from what one audience may see. Build time only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search import weights
+from kb.search.analysis.tokenizer import Analyzer
+from kb.search.array_types import Pointers
+from kb.search.build.document_facts import DocumentFacts, saved_document
+from kb.search.build.forward_index import ForwardIndex, stem_or_word
+from kb.search.build.partition_writer import PartitionTexts
+from kb.search.build.reuse import saved_words
+from kb.search.build.splice import LengthBasis
+from kb.search.build.value_columns import changed_values
+from kb.search.index.array_file import Arrays
+from kb.search.index.edits import ALL, AT, END, TO
+from kb.search.index.latent_topics import pack_added_topics
+from kb.search.index.previous import PreviousPartition
+from kb.search.index.spill import Spill
+from kb.search.index.term_dictionary import TermDictionary
+from kb.search.kernels.ranges import gather
+from kb.search.meaning.embeddings import pack_embeddings
+from kb.search.meaning.query_table import TABLE_ID
+from kb.search.query.partition_analyzer import languages_of
+from kb.search.query.spelling import Speller, fewest_documents
+
+#: Documents that a partition has at least: a smaller one is written whole as quickly.
+SMALLEST_WITH_EDITS = 2_000
+#: The share of documents that may be edited before all becomes one file; and so many in any case.
+_MOST, _FEW = 0.01, 64
+#: What the large file has to say. That of an earlier version does not.
+_NEEDED = frozenset(
+    {"average_lengths", "heading_stems", "title_stems", "headings", "changelog", "language_codes"}
+)
+_SAME = "id", "kind", "title", "product", "versions", "tags", "language"
+
+EditedNumbers = NDArray[np.int64]  # of documents
+FileWords = NDArray[np.int32]  # in the large file
+
+
+def edits_of(
+    index: ForwardIndex, visible: frozenset[str], previous: PreviousPartition
+) -> Arrays | None:
+    """What stands beside the large file of ``previous``; None where all has to be written anew.
+
+    That is so when a document came or went, when more than a hundredth was edited, and when an edit
+    changes more than what a document says.
+    """
+    arrays, saved, table = previous.arrays, previous.forward_index, index.documents
+    now = np.flatnonzero([audience in visible for audience in table.audiences])
+    numbers = previous.numbers_of_all[now]
+    size = int(arrays["kind"].size)
+    if (
+        saved is None
+        or "fact_ends" not in saved
+        or previous.lost
+        or now.size != size
+        or (numbers < 0).any()
+        or size < SMALLEST_WITH_EDITS
+        or previous.drift > max(_FEW, _MOST * size)
+        or arrays.keys() < _NEEDED
+        or len(languages_of(arrays)) != 1
+        or not _has_same_meanings(index, arrays)
+    ):
+        return None
+
+    rows = np.empty(size, dtype=np.int64)
+    rows[numbers] = now
+    is_fresh = previous.numbers[rows] < 0
+    fresh = np.flatnonzero(is_fresh)
+    rows_then = arrays["row"][fresh].tolist()
+    for number, row in zip(fresh.tolist(), rows_then, strict=True):
+        if not _is_plain(arrays, number, saved_document(saved, row), table[int(rows[number])]):
+            return None
+    edited = np.flatnonzero(is_fresh | previous.is_edited(np.arange(size)))
+    segment: Arrays = {
+        ALL + "row": np.array(table.rows, dtype=np.int32)[rows],
+        ALL + "first": np.array(table.firsts, dtype=np.int32)[rows],
+    }
+    if not edited.size:  # nothing but the places in the store: documents of others were edited
+        return segment
+    words = {
+        number: saved_words(saved, row)
+        for number, row in zip(fresh.tolist(), rows_then, strict=True)
+    }
+    then = _words_in_file(previous, edited, words)
+    return segment | _pack_edits(index, edited, rows[edited], arrays, then)
+
+
+def _has_same_meanings(index: ForwardIndex, arrays: Arrays) -> bool:
+    model = arrays.get("meaning_model")
+    if index.meanings is None or model is None:
+        return index.meanings is None and model is None
+    return np.array_equal(model, TABLE_ID)
+
+
+def _is_plain(arrays: Arrays, number: int, before: DocumentFacts, now: DocumentFacts) -> bool:
+    """Whether only what a document says has changed: not its title or the values that it is
+    filtered by, nor is it one of several that say almost the same.
+    """
+    is_alone = int(arrays["duplicate_group"][number]) < 0
+    return is_alone and all(getattr(before, name) == getattr(now, name) for name in _SAME)
+
+
+def _words_in_file(
+    previous: PreviousPartition, edited: EditedNumbers, words: Mapping[int, Sequence[str]]
+) -> tuple[Pointers, FileWords]:
+    """Where the words begin that each of the ``edited`` documents has in the large file, and these.
+
+    Of a document that is edited for the first time since, they are the ``words`` that it had.
+    """
+    surfaces, edits = TermDictionary(previous.arrays, "surface"), previous.edits
+    lists: dict[int, FileWords] = {
+        number: np.array([surfaces.find(word) for word in words[number]], dtype=np.int32)
+        for number in words
+    }
+    if "edited" in edits:
+        bounds = edits["edited_then_pointers"].tolist()
+        for number, (start, end) in zip(edits["edited"].tolist(), pairwise(bounds), strict=True):
+            lists[number] = edits["edited_then"][start:end]
+    then = [lists[number] for number in edited.tolist()]
+    ends = np.concatenate(([0], np.cumsum([each.size for each in then]))).astype(np.int64)
+    return ends, np.concatenate(then)
+
+
+def _pack_edits(
+    index: ForwardIndex,
+    edited: EditedNumbers,
+    documents: EditedNumbers,
+    arrays: Arrays,
+    then: tuple[Pointers, FileWords],
+) -> Arrays:
+    """The segment of the ``edited`` numbers, ascending, which are ``documents`` of the forward
+    index; ``then`` are their words in the large file, of which these are the ``arrays``.
+    """
+    writer = _EditsWriter(index, edited, documents, arrays)
+    segment = writer.words(then) | writer.lists()
+    segment |= writer.topics(segment) | writer.meanings() | writer.titles()
+    numbers = edited.astype(np.int32)
+    return segment | changed_values(index.documents, documents, numbers) | {"edited": numbers}
+
+
+class _EditsWriter:
+    """Edited documents, counted by the words of the large file and by those that they add."""
+
+    def __init__(
+        self, index: ForwardIndex, edited: EditedNumbers, documents: EditedNumbers, arrays: Arrays
+    ) -> None:
+        self._index, self._arrays, self._numbers = index, arrays, edited
+        self._count = int(arrays["kind"].size)
+        self._texts = PartitionTexts(index, documents, Spill())
+
+        df = self._texts.document_frequencies()
+        used = np.flatnonzero(df)
+        texts = list(index.surfaces)
+        surfaces, stems = TermDictionary(arrays, "surface"), TermDictionary(arrays, "stem")
+        number_of = {texts[word]: surfaces.find(texts[word]) for word in used.tolist()}
+        self._added_words = sorted(word for word, number in number_of.items() if number < 0)
+        for place, word in enumerate(self._added_words, len(surfaces)):
+            number_of[word] = place
+
+        stem = stem_or_word(Analyzer(languages_of(arrays)[0]))
+        stem_of_added = [stem(word) for word in self._added_words]
+        stem_numbers = {each: stems.find(each) for each in stem_of_added}
+        self._added_stems = sorted(each for each, number in stem_numbers.items() if number < 0)
+        for place, each in enumerate(self._added_stems, len(stems)):
+            stem_numbers[each] = place
+        self._stems = len(stems) + len(self._added_stems)
+
+        stem_of = np.concatenate(
+            (arrays["surface_stem"], [stem_numbers[each] for each in stem_of_added])
+        ).astype(np.int32)
+        self._surface_stem = stem_of
+        self._surfaces = np.array(
+            [number_of[texts[word]] for word in used.tolist()], dtype=np.int64
+        )
+        self._counts = df[used]
+        stem_of_word = np.full(len(texts), -1, dtype=np.int32)
+        stem_of_word[used] = stem_of[self._surfaces]
+        title, body, passage = arrays["average_lengths"].tolist()
+        basis = LengthBasis(title, body, passage)
+        self._postings, self._lists = self._texts.counted(basis, stem_of_word, self._stems)
+
+    def words(self, then: tuple[Pointers, FileWords]) -> Arrays:
+        """The words that were added, and in how many documents each word is now."""
+        arrays, (ends, words_then) = self._arrays, then
+        added, size = len(self._added_words), int(arrays["surface_df"].size)
+        surface_df = np.concatenate((arrays["surface_df"], np.zeros(added, dtype=np.int32)))
+        np.subtract.at(surface_df, words_then, 1)
+        surface_df[self._surfaces] += self._counts.astype(np.int32)
+
+        stems_then = self._surface_stem[words_then]
+        owners = np.repeat(np.arange(ends.size - 1), np.diff(ends))
+        distinct = np.unique(owners * self._stems + stems_then) % self._stems
+        df = np.concatenate((arrays["df"], np.zeros(len(self._added_stems), dtype=np.int32)))
+        np.subtract.at(df, distinct, 1)
+        df += np.diff(self._postings[0]).astype(np.int32)
+
+        changed = np.flatnonzero(df[: arrays["df"].size] != arrays["df"])
+        idf = weights.idf(df, self._count).astype(np.float32)
+        topics = {}
+        if "topic_place" in arrays:
+            topics = {END + "topic_place": np.full(len(self._added_stems), -1, dtype=np.int32)}
+        changed_words = np.flatnonzero(surface_df[:size] != arrays["surface_df"])
+        return {
+            **TermDictionary.pack(self._added_words, "added_surface"),
+            **TermDictionary.pack(self._added_stems, "added_stem"),
+            **self._typos(surface_df),
+            END + "surface_stem": self._surface_stem[size:],
+            END + "surface_df": surface_df[size:],
+            AT + "surface_df": changed_words,
+            TO + "surface_df": surface_df[changed_words],
+            END + "df": df[arrays["df"].size :],
+            AT + "df": changed,
+            TO + "df": df[changed],
+            END + "idf": idf[arrays["df"].size :],
+            AT + "idf": changed,
+            TO + "idf": idf[changed],
+            **topics,
+            "edited_first_stem": np.array([arrays["df"].size], dtype=np.int64),
+            "edited_then_pointers": ends,
+            "edited_then": words_then,
+        }
+
+    def _typos(self, surface_df: NDArray[np.int32]) -> Arrays:
+        """The forms of words that count as corrections now, and did not before."""
+        arrays, surfaces = self._arrays, TermDictionary(self._arrays, "surface")
+        fewest = fewest_documents(self._count)
+        filed_then = np.zeros(surface_df.size, dtype=bool)
+        filed_then[: arrays["surface_df"].size] = arrays["surface_df"] >= fewest
+        numbers = np.flatnonzero((surface_df >= fewest) & ~filed_then)
+        known = numbers[numbers < len(surfaces)].tolist()
+        words = [surfaces.word(number) for number in known]
+        words += [self._added_words[n - len(surfaces)] for n in numbers[len(known) :].tolist()]
+        packed = Speller.pack(words, surface_df[numbers], self._count)
+        return {
+            "added_typo_hashes": packed["typo_hashes"],
+            "added_typo_words": numbers[packed["typo_words"]].astype(np.int32),
+        }
+
+    def lists(self) -> Arrays:
+        """Postings by stem, and stems by passage, by title and by heading."""
+        pointers, docs, codes = self._postings
+        stems = np.flatnonzero(np.diff(pointers))
+        headings = self._texts.headings()
+        return {
+            "edited_stems": stems.astype(np.int32),
+            "edited_pointers": np.append(pointers[stems], pointers[-1]).astype(np.int64),
+            "edited_docs": docs.astype(np.int32),
+            "edited_codes": codes,
+            "edited_doc_passages": self._texts.doc_passages,
+            **{f"edited_{name}": array for name, array in self._lists.items()},
+            "edited_headings": headings["headings"],
+            "edited_heading_docs": self._numbers[headings["heading_docs"]].astype(np.int32),
+        }
+
+    def topics(self, segment: Arrays) -> Arrays:
+        """The directions of the passages among the topics of the large file."""
+        arrays = self._arrays
+        if "topic_words" not in arrays:
+            return {}
+        added = len(self._added_stems)
+        df = np.concatenate((arrays["df"], np.zeros(added, dtype=np.int32)))
+        df[segment[AT + "df"]] = segment[TO + "df"]
+        df[arrays["df"].size :] = segment[END + "df"]
+        packed = pack_added_topics(
+            self._lists | {"df": df, "doc_passages": arrays["doc_passages"]},
+            np.concatenate((arrays["topic_place"], segment[END + "topic_place"])),
+            arrays["topic_words"],
+        )
+        return {f"edited_{name}": array for name, array in packed.items()}
+
+    def meanings(self) -> Arrays:
+        """The directions of the passages in what they mean."""
+        meanings, passages = self._index.meanings, self._texts.passages
+        if meanings is None:
+            return {}
+        packed = pack_embeddings(meanings.rows[passages], meanings.drafts[passages])
+        del packed["meaning_model"]  # that of the large file
+        return {f"edited_{name}": array for name, array in packed.items()}
+
+    def titles(self) -> Arrays:
+        """The n-grams of the titles, which are what they were."""
+        arrays, numbers = self._arrays, self._numbers
+        entries, _ = gather(arrays["title_pointers"], numbers)
+        sizes = np.diff(arrays["title_pointers"])[numbers]
+        return {
+            "edited_title_pointers": np.concatenate(([0], np.cumsum(sizes))).astype(np.int64),
+            "edited_title_grams": arrays["title_grams"][entries],
+            "edited_title_counts": arrays["title_counts"][entries],
+            "edited_title_lengths": arrays["title_lengths"][numbers],
+        }

@@ -1,0 +1,125 @@
+"""Edits: a small segment beside the file of a partition, with the documents that were edited since
+that file was written.
+
+It is written whole at each publish, while the large file stays what it is. An edited document keeps
+its number: what the large file says of it is left out, and the segment says what counts instead.
+Everything is answered by what both have together. ``kb.search.build.partition_edits`` writes the
+segment, and says when the two become one file again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search.array_types import Documents
+from kb.search.index.array_file import Arrays, load_arrays, load_private_arrays
+from kb.search.kernels.layout import Headings, Passages, PassageVectors, Titles
+
+#: How the arrays of a segment are named that change those of the large file: the values at some
+#: places, and where these are; values that follow the last ones; all values.
+AT, TO, END, ALL = "at:", "to:", "end:", "all:"
+#: What is packed anew from tickets at each publish, and never taken from the large file.
+_FROM_TICKETS = ("solved_", "translated_")
+
+
+def edits_file(partition: Path) -> Path:
+    """The file of edits that may stand beside the file of a partition."""
+    return partition.with_suffix(".edits")
+
+
+def load_partition(file: Path) -> Arrays:
+    """The arrays of a partition with what was edited since, as ``load_arrays`` gives them."""
+    arrays, edits = load_arrays(file), load_edits(file)
+    return with_edits(arrays, edits, load_private_arrays(file)) if edits else arrays
+
+
+def load_edits(file: Path) -> Arrays:
+    """What was edited since the file of a partition was written; empty when nothing was."""
+    beside = edits_file(file)
+    return load_arrays(beside) if beside.exists() else {}
+
+
+def with_edits(arrays: Arrays, edits: Arrays, private: Arrays | None = None) -> Arrays:
+    """``arrays`` as ``edits`` change them. Of those that change only in some places, the rest stays
+    shared with all processes where ``private`` are the same arrays, of which writing copies a page.
+    """
+    joined = {n: array for n, array in arrays.items() if not n.startswith(_FROM_TICKETS)}
+    for key, values in edits.items():
+        if key.startswith(ALL):
+            joined[key.removeprefix(ALL)] = values
+        elif key.startswith(END):
+            name = key.removeprefix(END)
+            joined[name] = np.concatenate((joined[name], values))
+        elif ":" not in key:
+            joined[key] = values
+    for key, places in edits.items():
+        if key.startswith(AT):
+            name = key.removeprefix(AT)
+            changed = joined[name]
+            if not changed.flags.writeable:
+                changed = changed.copy() if private is None else private[name]
+            changed[places] = edits[TO + name]
+            joined[name] = changed
+    for name in {key.partition(":")[2] for key in edits if ":" in key}:
+        joined[name].flags.writeable = False  # as mapped arrays are: see ``kernels.layout``
+    return joined
+
+
+class Edited(NamedTuple):
+    """Which of some documents were edited."""
+
+    positions: NDArray[np.int64]  # of these, among all
+    documents: Documents  # their numbers among the edited ones
+
+
+class EditedDocuments:
+    """What is known of edited documents, which count from 0 in the order of their numbers."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self.numbers: NDArray[np.int32] = arrays["edited"]  # ascending
+        self.passages = Passages(
+            arrays["edited_doc_passages"],
+            arrays["edited_passage_pointers"],
+            arrays["edited_passage_stems"],
+            arrays["edited_passage_codes"],
+            arrays["edited_answer"],
+        )
+        self.titles = Titles(
+            arrays["edited_title_pointers"],
+            arrays["edited_title_grams"],
+            arrays["edited_title_counts"],
+            arrays["edited_title_lengths"],
+        )
+        self.headings = Headings(
+            arrays["edited_title_stem_pointers"],
+            arrays["edited_title_stems"],
+            arrays["edited_heading_stem_pointers"],
+            arrays["edited_heading_stems"],
+        )
+
+    @classmethod
+    def of(cls, arrays: Arrays) -> Self | None:
+        """None where nothing was edited."""
+        return cls(arrays) if "edited" in arrays else None
+
+    def among(self, documents: Documents) -> Edited | None:
+        """None when none of ``documents`` was edited."""
+        places = self.numbers.searchsorted(documents.astype(np.int32))
+        np.minimum(places, self.numbers.size - 1, out=places)
+        positions = np.flatnonzero(self.numbers[places] == documents)
+        return Edited(positions, places[positions]) if positions.size else None
+
+    def place(self, document: int) -> int:
+        """The number of a document among the edited ones, or -1."""
+        place = int(self.numbers.searchsorted(np.int32(document)))
+        is_edited = place < self.numbers.size and int(self.numbers[place]) == document
+        return place if is_edited else -1
+
+
+def edited_vectors(arrays: Arrays, name: str, lengths: str = "lengths") -> PassageVectors:
+    """The directions of the passages of edited documents, where the partition has such."""
+    return PassageVectors(arrays[f"edited_{name}_passages"], arrays[f"edited_{name}_{lengths}"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -49,9 +49,17 @@ class Group:
     operations: tuple[Operation, ...]
 
 
-def description() -> dict[str, Any]:
-    """What /openapi.json answers, without the address of this portal."""
-    return dict(json.loads(_FILE.read_text(encoding="utf-8")))
+def description(keys: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """What /openapi.json answers, without the address of this portal.
+
+    ``keys`` are those of the site's policies by noun: a schema with the mark ``x-site`` takes them.
+    """
+
+    def with_keys(schema: dict[str, Any]) -> dict[str, Any]:
+        noun = schema.pop("x-site", None)
+        return schema | {"enum": list(keys[noun])} if noun in keys else schema
+
+    return dict(json.loads(_FILE.read_text(encoding="utf-8"), object_hook=with_keys))
 
 
 @blueprint.get("/developers/api")
@@ -61,7 +69,7 @@ def show() -> str:
 
 @lru_cache(1)
 def _groups() -> tuple[Group, ...]:
-    told = description()
+    told = description({})
     return tuple(
         Group(
             tag["name"],

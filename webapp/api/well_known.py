@@ -18,7 +18,9 @@ PACK_LIFETIME = "public, max-age=300, stale-while-revalidate=86400, stale-if-err
 
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
-    response = jsonify({**description(), "servers": [{"url": settings().base_url}]})
+    policy = centre().policy
+    keys = {"types": tuple(policy.types), "severities": tuple(policy.severities)}
+    response = jsonify({**description(keys), "servers": [{"url": settings().base_url}]})
     response.headers["Cache-Control"] = HOUR
     return response
 

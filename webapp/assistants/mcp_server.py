@@ -118,8 +118,8 @@ class HelpCentreTools:
     async def promise(
         self,
         context: Context,
+        severity: Annotated[str, Field(description="A severity from ticket_form.")],
         type: Annotated[str, Field(description="A type from ticket_form.")] = "question",  # noqa: A002 - a field of the form
-        severity: Annotated[str, Field(description="A severity from ticket_form.")] = "",
         product: str = "",
         version: str = "",
         topic: str = "",

@@ -31,3 +31,12 @@ def test_an_address_has_its_parameters_and_fields(anyone: Browser) -> None:
     assert "Idempotency-Key" in page
     assert "list of ListedTicket" in page
     assert "429" in page
+
+
+def test_the_description_names_the_keys_of_the_site(anyone: Browser) -> None:
+    told = anyone.get("/openapi.json").json or {}
+    site = anyone.get("/api/v1/site").json or {}
+    fields = told["components"]["schemas"]["NewTicket"]["properties"]
+    for field, noun in (("severity", "severities"), ("type", "types")):
+        assert fields[field]["enum"] == [each["key"] for each in site[noun]]
+    assert "x-site" not in anyone.page("/openapi.json")

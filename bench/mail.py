@@ -38,7 +38,7 @@ from bench.corpora import data as bench_data
 from bench.tickets import CONTENT, NOW, _fill
 from kb.database import open_database
 from kb.mail.envelope import Became, Envelope, MailOutcome
-from kb.mail.inbox import Believed, Inbox, MailSite
+from kb.mail.inbox import Inbox, MailSite, SenderTrust
 from kb.mail.parsing.html_text import html_text
 from kb.mail.parsing.message import decoded_header, parse_message
 from kb.mail.parsing.reply_text import split_reply
@@ -123,7 +123,7 @@ class Site:
             attachments,
             signing_keys=lambda: KEYS,
             site=MailSite(policy, catalogue, FormLimits(), DOMAIN, frozenset({SUPPORT})),
-            believed=Believed(AUTHORITY),
+            believed=SenderTrust(AUTHORITY),
         )
 
     def receive(self, raw: bytes, now: dt.datetime) -> MailOutcome:

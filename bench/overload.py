@@ -25,7 +25,7 @@ _KB = (sys.executable, "-P", "-m", "kb")
 _LIMITS = {"KB_SUGGEST_PER_MINUTE": "100000", "KB_TICKETS_PER_HOUR": "10000"}
 
 
-class Load:
+class Workload:
     """Connections to one port, and how long each kind of answer took."""
 
     def __init__(self, port: int, end: float) -> None:
@@ -86,8 +86,8 @@ class Load:
         return status
 
 
-async def _run(port: int, connections: int, seconds: float) -> Load:
-    load = Load(port, time.time() + seconds)
+async def _run(port: int, connections: int, seconds: float) -> Workload:
+    load = Workload(port, time.time() + seconds)
     asking = [load.suggest(name) for name in range(connections)]
     outcomes = await asyncio.gather(*asking, load.file(), return_exceptions=True)
     failed = [outcome for outcome in outcomes if outcome is not None]

@@ -21,7 +21,7 @@ from kb.experiments.experiments import Experiments
 from kb.insights.suggestion_outcomes import TitleOutcome, suggestion_outcomes
 from kb.jobs.index_runs import IndexRuns
 from kb.mail.dkim_check import signing_domains
-from kb.mail.inbox import Believed, Inbox, MailSite
+from kb.mail.inbox import Inbox, MailSite, SenderTrust
 from kb.mail.mail_links import MailLinks
 from kb.mail.repository import MailRepository
 from kb.mail.spool import Spool
@@ -262,7 +262,7 @@ def _inbox(
             sender.domain,
             frozenset({sender.address.lower(), *policy.mailboxes}),
         ),
-        believed=Believed(
+        believed=SenderTrust(
             settings.mail_authority,
             settings.mail_sealers,
             partial(signing_domains, name_server=settings.mail_dns) if settings.mail_dns else None,

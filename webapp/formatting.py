@@ -123,11 +123,11 @@ _SYSTEMS = (
 )
 
 
-def spoken(language: str) -> Markup:
+def lang_attributes(language: str) -> Markup:
     """The attributes of an element whose text is in ``language``; "" where nobody knows: then its
     first letter tells the direction.
 
-    >>> spoken("ar"), spoken("")
+    >>> lang_attributes("ar"), lang_attributes("")
     (Markup('lang="ar" dir="rtl"'), Markup('dir="auto"'))
     """
     if not language:
@@ -161,7 +161,7 @@ def register(app: Flask) -> None:
         seconds_words,
         section_path,
         size,
-        spoken,
+        lang_attributes,
         status_title,
         ticket_text,
         ticket_number,

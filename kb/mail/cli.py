@@ -19,9 +19,9 @@ from kb.errors import KbError, Misconfigured, TooLarge
 from kb.mail.envelope import Envelope, MailOutcome
 from kb.mail.inbox import Inbox
 from kb.mail.listeners.imap import ImapMailbox
+from kb.mail.listeners.intake import MailIntake
 from kb.mail.listeners.lmtp import MailListener
 from kb.mail.listeners.maildir import Maildir
-from kb.mail.listeners.reception import Reception
 from kb.mail.repository import ReceivedMail
 from kb.operations import logs
 from kb.settings import Settings, load_settings
@@ -126,16 +126,16 @@ def serve_mail(lmtp: str | None, smtp: str | None, data: str | None) -> None:
     places = [("lmtp", lmtp or ("" if smtp else "127.0.0.1:8024")), ("smtp", smtp or "")]
     centre = HelpCentre.open(settings)
     with contextlib.closing(centre):
-        reception = Reception(_Renewing(centre), utc_now)
+        intake = MailIntake(_Renewing(centre), utc_now)
         listeners = [
             MailListener(
-                reception, protocol, *_place(place), most_bytes=settings.mail_megabytes * _MEGABYTE
+                intake, protocol, *_place(place), most_bytes=settings.mail_megabytes * _MEGABYTE
             )
             for protocol, place in places
             if place
         ]
         stopped = _stop_signal()
-        reception.start()
+        intake.start()
         for listener, (protocol, place) in zip(listeners, filter(_second, places), strict=True):
             try:
                 listener.start()
@@ -146,7 +146,7 @@ def serve_mail(lmtp: str | None, smtp: str | None, data: str | None) -> None:
         stopped.wait()
         for listener in listeners:
             listener.stop()
-        reception.stop()
+        intake.stop()
 
 
 @mail.command("poll")
@@ -161,14 +161,14 @@ def poll_mail(once: bool, data: str | None) -> None:
         raise Misconfigured("Set KB_IMAP_HOST or KB_MAILDIR, to say where to fetch e-mails.")
     centre = HelpCentre.open(settings)
     with contextlib.closing(centre):
-        reception = Reception(_Renewing(centre), utc_now)
-        reception.start()
+        intake = MailIntake(_Renewing(centre), utc_now)
+        intake.start()
         stopped = _stop_signal()
         failures = 0
         try:
             while True:
                 try:
-                    count = _fetch(settings, reception, wait=not once)
+                    count = _fetch(settings, intake, wait=not once)
                     failures = 0
                 except Exception as error:  # what was not fetched is left where it is
                     if once:
@@ -180,7 +180,7 @@ def poll_mail(once: bool, data: str | None) -> None:
                 if once or stopped.wait(_pause(settings, failures)):
                     return
         finally:
-            reception.stop()
+            intake.stop()
 
 
 def _pause(settings: Settings, failures: int) -> float:
@@ -190,11 +190,11 @@ def _pause(settings: Settings, failures: int) -> float:
     return 0.0 if settings.imap_host else _POLL_SECONDS
 
 
-def _fetch(settings: Settings, reception: Reception, *, wait: bool) -> int:
+def _fetch(settings: Settings, intake: MailIntake, *, wait: bool) -> int:
     """How many mails were fetched. Raises Unavailable."""
     most_bytes, count = settings.mail_megabytes * _MEGABYTE, 0
     if settings.maildir:
-        count += Maildir(Path(settings.maildir), reception, most_bytes=most_bytes).fetch()
+        count += Maildir(Path(settings.maildir), intake, most_bytes=most_bytes).fetch()
     if settings.imap_host:
         mailbox = ImapMailbox(
             settings.imap_host,
@@ -205,7 +205,7 @@ def _fetch(settings: Settings, reception: Reception, *, wait: bool) -> int:
             settings.imap_folder,
             most_bytes,
         )
-        count += mailbox.follow(reception, _POLL_SECONDS) if wait else mailbox.fetch(reception)
+        count += mailbox.follow(intake, _POLL_SECONDS) if wait else mailbox.fetch(intake)
     return count
 
 

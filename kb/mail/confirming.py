@@ -31,7 +31,7 @@ class UnprovenTicket:
     confirmed: bool
 
 
-class Confirming:
+class ConfirmByLink:
     """Behind a link of ``MailLinks``, which needs no account."""
 
     def __init__(

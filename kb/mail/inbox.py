@@ -53,7 +53,7 @@ _MOST_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Believed:
+class SenderTrust:
     """Whose word about a sender counts; ``signed_by`` checks signatures here, if it may."""
 
     authority: str = ""
@@ -85,7 +85,7 @@ class Inbox:
         *,
         signing_keys: Callable[[], Sequence[str]],
         site: MailSite,
-        believed: Believed,
+        believed: SenderTrust,
     ) -> None:
         self.mails = mails
         self.spool = spool

@@ -28,7 +28,7 @@ class SolvableTicket:
     active: bool
 
 
-class Solving:
+class SolveByLink:
     """Behind a link of ``MailLinks``, which needs no account."""
 
     def __init__(

@@ -22,7 +22,7 @@ from pathlib import Path
 from kb.disk import sync
 from kb.errors import NotFound, Unavailable
 from kb.mail.envelope import Envelope
-from kb.mail.rules.retries import Tries
+from kb.mail.rules.retries import RetryState
 
 _TRIES = ".tries"
 
@@ -99,16 +99,18 @@ class Spool:
         finally:
             os.close(descriptor)
 
-    def tries(self, name: str) -> Tries:
+    def tries(self, name: str) -> RetryState:
         """What was tried with a mail that waits; nothing, where that cannot be read."""
         try:
             values = json.loads(self._tries_path(name).read_bytes())
             after = values["after"]
-            return Tries(int(values["count"]), dt.datetime.fromisoformat(after) if after else None)
+            return RetryState(
+                int(values["count"]), dt.datetime.fromisoformat(after) if after else None
+            )
         except (OSError, ValueError, KeyError, TypeError):
-            return Tries()
+            return RetryState()
 
-    def save_tries(self, name: str, tries: Tries) -> None:
+    def save_tries(self, name: str, tries: RetryState) -> None:
         """It is saved as well as it can be: a full disk must not keep a mail from being read."""
         values = {"count": tries.count, "after": tries.after.isoformat() if tries.after else None}
         with contextlib.suppress(OSError):

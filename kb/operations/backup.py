@@ -198,7 +198,7 @@ def restore_backup(
                     _write_private(folder / SIGNING_KEY_FILE, io.BytesIO(key.encode()))
 
             with contextlib.closing(open_database(folder)) as database:
-                numbers.leap(database, taken_at=report.created, now=now)
+                numbers.skip_numbers(database, taken_at=report.created, now=now)
             if data.exists():
                 data.rmdir()
             folder.rename(data)

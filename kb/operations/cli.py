@@ -240,7 +240,7 @@ def size(documents: int, tickets: int, agents: int, *, as_json: bool) -> None:
 
     The costs were measured; what is assumed about people is printed with the result.
     """
-    required = sizing.required_size(sizing.Load(documents, tickets, agents))
+    required = sizing.required_size(sizing.Workload(documents, tickets, agents))
     if as_json:
         click.echo(json.dumps(required.json()))
         return

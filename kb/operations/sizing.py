@@ -46,7 +46,7 @@ class Arrangement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class Workload:
     """What is planned: counts."""
 
     documents: int
@@ -78,7 +78,7 @@ def _coefficients() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("coefficients.toml").read_text("utf-8"))
 
 
-def required_size(load: Load) -> Size:
+def required_size(load: Workload) -> Size:
     """What the load needs, rounded up to what can be bought."""
     costs = _coefficients()
     index = load.documents * costs["index_bytes_per_document"]
@@ -134,7 +134,7 @@ def _suggestion_ms(documents: int) -> float:
     return max(float(low), grown)
 
 
-def _arrangement(load: Load, machines: int) -> Arrangement:
+def _arrangement(load: Workload, machines: int) -> Arrangement:
     if machines > 1:
         return Arrangement.REPLICAS
     if load.tickets > _SQLITE_TICKETS or load.agents > _SQLITE_AGENTS:

@@ -28,7 +28,7 @@ from kb.people.second_factor.passkeys import (
     verify_registration,
 )
 from kb.people.second_factor.recovery_codes import new_recovery_codes, recovery_hash
-from kb.people.second_factor.sealing import Sealer
+from kb.people.second_factor.secret_cipher import SecretCipher
 from kb.people.second_factor.steps import FactorRule
 from kb.people.second_factor.totp import matching_step, new_app_secret
 from kb.text import has_visible_text, single_line
@@ -67,7 +67,7 @@ class SecondFactors:
         signing_keys: Callable[[], Sequence[str]],
     ) -> None:
         self._repository = SecondFactorRepository(database)
-        self._sealer = Sealer(signing_keys)
+        self._sealer = SecretCipher(signing_keys)
         self.rule = rule
         self.party = party  # None: browsers offer no passkeys at the portal's address
 

@@ -34,7 +34,7 @@ from kb.privacy.inventory import (
     own_tickets,
     own_uploads,
 )
-from kb.privacy.sweep import rewrite_event, sweep_address, sweep_words, words_of
+from kb.privacy.sweep import erase_searches, mask_address, rewrite_event, words_of
 from kb.tickets.lifecycle import ACTIVE, Status, Verb
 from kb.tickets.repository import fulltext
 from kb.tickets.tables import ATTACHMENTS, EVENTS, INDEXED_TITLE, RATINGS, TICKETS, UPLOADS
@@ -78,8 +78,8 @@ def erase_rows(connection: Connection, subject: DataSubject, now: dt.datetime) -
     _cancel_active_tickets(connection, subject, now)
     words = words_of(_texts(connection, subject))
     erasure = _erase_inventory(connection, subject, now)
-    sweep_address(connection, subject.address)
-    sweep_words(connection, words)
+    mask_address(connection, subject.address)
+    erase_searches(connection, words)
     fulltext.purge_unindexed(connection)
     return erasure
 

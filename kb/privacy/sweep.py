@@ -46,7 +46,7 @@ _WORD = re.compile(r"\w{3,}")
 # --- an address
 
 
-def sweep_address(connection: Connection, address: str) -> None:
+def mask_address(connection: Connection, address: str) -> None:
     """Puts MARK in place of the address in every text and JSON column of every table."""
     pattern = address_pattern(address)
     _sweep_list(connection, ORGANISATIONS, "licence_addresses", address)
@@ -186,7 +186,7 @@ def words_of(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(word for text in texts for word in _WORD.findall(text.casefold()))
 
 
-def sweep_words(connection: Connection, words: frozenset[str]) -> None:
+def erase_searches(connection: Connection, words: frozenset[str]) -> None:
     """Removes searches with words that no ticket contains any longer, and those of one asker.
 
     Nothing says whose a search was. A search that was made once is never shown to anybody; whose

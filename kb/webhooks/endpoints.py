@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from kb import ids
 from kb.database import Database
 from kb.errors import Invalid, KbError, NotFound
-from kb.people.second_factor.sealing import Sealer
+from kb.people.second_factor.secret_cipher import SecretCipher
 from kb.webhooks.events import WEBHOOK_TEST, checked_events
 from kb.webhooks.feed import webhook_job
 from kb.webhooks.repository import Delivery, EndpointRepository, WebhookEndpoint
@@ -50,7 +50,7 @@ class Webhooks:
         allow_plain: bool = False,
     ) -> None:
         self._repository = EndpointRepository(database)
-        self._sealer = Sealer(signing_keys)
+        self._sealer = SecretCipher(signing_keys)
         self._base_url = base_url
         self._allow_plain = allow_plain
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from email.message import EmailMessage
 
 from kb.mail.envelope import Envelope, MailOutcome
-from kb.mail.inbox import Believed, Inbox, MailSite
+from kb.mail.inbox import Inbox, MailSite, SenderTrust
 from kb.mail.reply_addresses import ReplyAddresses, ReplyToken
 from kb.mail.repository import MailRepository
 from kb.mail.spool import Spool
@@ -51,7 +51,7 @@ def inbox(
             DOMAIN,
             frozenset({f"noreply@{DOMAIN}", *mailboxes}),
         ),
-        believed=Believed(authority, sealers, signed_by),
+        believed=SenderTrust(authority, sealers, signed_by),
     )
 
 

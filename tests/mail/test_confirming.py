@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from kb.errors import Conflict, NotFound
-from kb.mail.confirming import Confirming
+from kb.mail.confirming import ConfirmByLink
 from kb.mail.inbox import Inbox
 from kb.mail.mail_links import MailLinks
 from kb.tickets import actions
@@ -18,10 +18,10 @@ from tests.world import DAY, FRIDAY, World
 LINKS = MailLinks(KEYS)
 
 
-def confirming(world: World, box: Inbox, **changed: object) -> Confirming:
+def confirming(world: World, box: Inbox, **changed: object) -> ConfirmByLink:
     box_ = mailbox(**changed)
     policy = replace(world.policy, mailboxes={box_.address: box_})
-    return Confirming(LINKS, TicketRepository(world.database), box.mails, world.desk, policy)
+    return ConfirmByLink(LINKS, TicketRepository(world.database), box.mails, world.desk, policy)
 
 
 def link(world: World, number: str) -> str:

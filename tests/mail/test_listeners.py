@@ -14,9 +14,9 @@ from kb.errors import Misconfigured, Unavailable
 from kb.mail.envelope import Became, Envelope
 from kb.mail.inbox import Inbox
 from kb.mail.listeners.imap import ImapMailbox
+from kb.mail.listeners.intake import MailIntake
 from kb.mail.listeners.lmtp import MailListener
 from kb.mail.listeners.maildir import Maildir
-from kb.mail.listeners.reception import Reception
 from tests.mail.imap import ImapServer, imap_server
 from tests.mail.mails import SUPPORT, inbox, mail
 from tests.world import FRIDAY, World
@@ -31,9 +31,9 @@ def box(world: World) -> Inbox:
 
 
 @pytest.fixture
-def reception(box: Inbox) -> Reception:
+def intake(box: Inbox) -> MailIntake:
     """Started by the test, which ends it to wait for what was taken."""
-    return Reception(lambda: box, lambda: FRIDAY)
+    return MailIntake(lambda: box, lambda: FRIDAY)
 
 
 def outcomes(box: Inbox) -> list[Became]:
@@ -43,10 +43,10 @@ def outcomes(box: Inbox) -> list[Became]:
 
 @pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
 def test_a_mail_server_delivers_by_lmtp_or_smtp(
-    box: Inbox, reception: Reception, protocol: str
+    box: Inbox, intake: MailIntake, protocol: str
 ) -> None:
-    listener = MailListener(reception, protocol, "127.0.0.1", 0, most_bytes=_MEGABYTE)
-    reception.start()
+    listener = MailListener(intake, protocol, "127.0.0.1", 0, most_bytes=_MEGABYTE)
+    intake.start()
     listener.start()
     client = smtplib.LMTP if protocol == "lmtp" else smtplib.SMTP
     with client("127.0.0.1", listener.port) as server:
@@ -54,15 +54,15 @@ def test_a_mail_server_delivers_by_lmtp_or_smtp(
         server.sendmail("alice@example.com", [SUPPORT], mail())
         server.sendmail("", [SUPPORT], mail("Away"))
     listener.stop()
-    reception.stop()
+    intake.stop()
     (filed,) = box.mails.of_ticket(1001)
     assert (filed.outcome, filed.way) == (Became.TICKET, protocol)
     assert len(box.mails.quarantine()) == 1
 
 
-def test_each_recipient_of_lmtp_gets_an_answer(box: Inbox, reception: Reception) -> None:
-    listener = MailListener(reception, "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE)
-    reception.start()
+def test_each_recipient_of_lmtp_gets_an_answer(box: Inbox, intake: MailIntake) -> None:
+    listener = MailListener(intake, "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE)
+    intake.start()
     listener.start()
     with smtplib.LMTP("127.0.0.1", listener.port) as server:
         server.ehlo()
@@ -73,12 +73,12 @@ def test_each_recipient_of_lmtp_gets_an_answer(box: Inbox, reception: Reception)
         assert server.getreply()[0] == 250
         assert server.noop()[0] == 250
     listener.stop()
-    reception.stop()
+    intake.stop()
     assert outcomes(box) == [Became.TICKET]
 
 
-def test_a_mail_that_is_too_large_is_refused_at_once(reception: Reception) -> None:
-    listener = MailListener(reception, "lmtp", "127.0.0.1", 0, most_bytes=10_000)
+def test_a_mail_that_is_too_large_is_refused_at_once(intake: MailIntake) -> None:
+    listener = MailListener(intake, "lmtp", "127.0.0.1", 0, most_bytes=10_000)
     listener.start()
     client = smtplib.LMTP("127.0.0.1", listener.port)
     with client as server, pytest.raises(smtplib.SMTPException):
@@ -87,10 +87,10 @@ def test_a_mail_that_is_too_large_is_refused_at_once(reception: Reception) -> No
 
 
 def test_a_mail_that_cannot_be_stored_is_left_to_the_mail_server(
-    world: World, reception: Reception
+    world: World, intake: MailIntake
 ) -> None:
     (world.data / "mail").write_text("in the way")
-    listener = MailListener(reception, "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE)
+    listener = MailListener(intake, "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE)
     listener.start()
     client = smtplib.LMTP("127.0.0.1", listener.port)
     with client as server, pytest.raises(smtplib.SMTPDataError) as refused:
@@ -101,63 +101,63 @@ def test_a_mail_that_cannot_be_stored_is_left_to_the_mail_server(
 
 def test_what_was_taken_and_not_read_is_read_at_the_next_start(box: Inbox) -> None:
     box.keep(mail(), Envelope("alice@example.com", (SUPPORT,), "lmtp"))
-    reception = Reception(lambda: box, lambda: FRIDAY)
-    reception.start()
-    reception.stop()
+    intake = MailIntake(lambda: box, lambda: FRIDAY)
+    intake.start()
+    intake.stop()
     assert outcomes(box) == [Became.TICKET]
 
 
-def test_a_maildir_is_emptied_into_cur(tmp_path: Path, box: Inbox, reception: Reception) -> None:
+def test_a_maildir_is_emptied_into_cur(tmp_path: Path, box: Inbox, intake: MailIntake) -> None:
     folder = tmp_path / "Maildir"
     for name in ("new", "cur", "tmp"):
         (folder / name).mkdir(parents=True)
     (folder / "new" / "1.a").write_bytes(mail())
     (folder / "new" / "2.b").write_bytes(b"x" * 2000)
-    maildir = Maildir(folder, reception, most_bytes=1500)
+    maildir = Maildir(folder, intake, most_bytes=1500)
     assert maildir.fetch() == 1
     assert maildir.fetch() == 0
     assert [path.name for path in (folder / "cur").iterdir()] == ["1.a:2,S"]
-    reception.start()
-    reception.stop()
+    intake.start()
+    intake.stop()
     assert outcomes(box) == [Became.TICKET]
 
 
-def test_a_folder_that_is_no_maildir_is_named(tmp_path: Path, reception: Reception) -> None:
+def test_a_folder_that_is_no_maildir_is_named(tmp_path: Path, intake: MailIntake) -> None:
     with pytest.raises(Misconfigured):
-        Maildir(tmp_path, reception, most_bytes=1)
+        Maildir(tmp_path, intake, most_bytes=1)
 
 
-def test_an_imap_server_that_is_not_there_is_tried_again_later(reception: Reception) -> None:
+def test_an_imap_server_that_is_not_there_is_tried_again_later(intake: MailIntake) -> None:
     pytest.importorskip("imap_tools", reason="needs the extra mail")
     mailbox = ImapMailbox("127.0.0.1", 1, "a", "b", "no", "INBOX", _MEGABYTE)
     with pytest.raises(Unavailable):
-        mailbox.fetch(reception)
+        mailbox.fetch(intake)
 
 
 def test_mails_are_fetched_by_imap_once_and_told_at_once(
-    imap_server: ImapServer, box: Inbox, reception: Reception
+    imap_server: ImapServer, box: Inbox, intake: MailIntake
 ) -> None:
     pytest.importorskip("imap_tools", reason="needs the extra mail")
     imap_server.deliver(mail())
-    assert imap_server.mailbox().fetch(reception) == 1
-    assert imap_server.mailbox().fetch(reception) == 0
+    assert imap_server.mailbox().fetch(intake) == 1
+    assert imap_server.mailbox().fetch(intake) == 0
     later = threading.Thread(target=lambda: imap_server.deliver(mail("Later")))
     later.start()
     count = 0
     while not count:
-        count = imap_server.mailbox().follow(reception, 20)
+        count = imap_server.mailbox().follow(intake, 20)
     later.join()
     assert count == 1
-    reception.start()
-    reception.stop()
+    intake.start()
+    intake.stop()
     assert len(box.mails.of_ticket(1001)) == 1
     assert len(box.mails.of_ticket(1002)) == 1
 
 
-def test_a_wrong_password_of_imap_says_so(imap_server: ImapServer, reception: Reception) -> None:
+def test_a_wrong_password_of_imap_says_so(imap_server: ImapServer, intake: MailIntake) -> None:
     pytest.importorskip("imap_tools", reason="needs the extra mail")
     with pytest.raises(Unavailable, match="password"):
-        replace(imap_server.mailbox(), password="wrong").fetch(reception)
+        replace(imap_server.mailbox(), password="wrong").fetch(intake)
 
 
 def _no_inbox() -> Inbox:
@@ -166,7 +166,7 @@ def _no_inbox() -> Inbox:
 
 def test_an_unexpected_error_leaves_the_mail_to_the_mail_server() -> None:
     listener = MailListener(
-        Reception(_no_inbox, lambda: FRIDAY), "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE
+        MailIntake(_no_inbox, lambda: FRIDAY), "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE
     )
     listener.start()
     with smtplib.LMTP("127.0.0.1", listener.port) as server:
@@ -187,24 +187,24 @@ def test_reading_goes_on_after_an_unexpected_error(box: Inbox) -> None:
         assert next(failures, None) is None
         return FRIDAY
 
-    reception = Reception(lambda: box, clock)
-    reception.start()
-    reception.take(mail(), Envelope())
-    reception.take(mail("Another"), Envelope())
-    reception.stop()
+    intake = MailIntake(lambda: box, clock)
+    intake.start()
+    intake.take(mail(), Envelope())
+    intake.take(mail("Another"), Envelope())
+    intake.stop()
     assert len(box.spool.waiting()) == 1
     assert box.read_waiting(now=FRIDAY) == 1
 
 
 def test_a_mail_that_cannot_be_stored_stays_in_the_maildir(
-    tmp_path: Path, world: World, reception: Reception
+    tmp_path: Path, world: World, intake: MailIntake
 ) -> None:
     folder = tmp_path / "Maildir"
     for name in ("new", "cur", "tmp"):
         (folder / name).mkdir(parents=True)
     (folder / "new" / "1.a").write_bytes(mail())
     (world.data / "mail").write_text("in the way")
-    maildir = Maildir(folder, reception, most_bytes=_MEGABYTE)
+    maildir = Maildir(folder, intake, most_bytes=_MEGABYTE)
     with pytest.raises(Unavailable):
         maildir.fetch()
     assert (folder / "new" / "1.a").exists()

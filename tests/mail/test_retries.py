@@ -13,7 +13,7 @@ from pathlib import Path
 from kb.mail.envelope import Became, Envelope
 from kb.mail.inbox import Inbox
 from kb.mail.parsing.guarded import ReaderEnded
-from kb.mail.rules.retries import MOST_TRIES, Tries
+from kb.mail.rules.retries import MOST_TRIES, RetryState
 from tests.mail.mails import inbox, mail, receive
 from tests.world import DAY, FRIDAY, HOUR, World, build
 
@@ -118,7 +118,7 @@ def test_a_mail_whose_effect_was_saved_is_not_set_aside(world: World) -> None:
     (row,) = box.mails.of_ticket(1001)
     kept, new = (world.data / "mail" / name / row.file[:2] / row.file for name in ("kept", "new"))
     kept.rename(new)  # as if each process had been killed before this
-    box.spool.save_tries(row.file, Tries(MOST_TRIES))
+    box.spool.save_tries(row.file, RetryState(MOST_TRIES))
     assert box.read_waiting(now=FRIDAY) == 1
     assert box.mails.quarantined() == 0
     assert len(box.mails.of_ticket(1001)) == 1
@@ -139,7 +139,7 @@ def test_what_a_crash_left_half_written_is_removed(world: World) -> None:
     name = box.keep(mail(), Envelope())
     half = world.data / "mail" / "new" / name[:2] / f".{name}.0a1b2c3d"
     half.write_bytes(b"From: al")
-    box.spool.save_tries(name, Tries(1))
+    box.spool.save_tries(name, RetryState(1))
     tomorrow = dt.datetime.now(dt.UTC) + DAY
     assert box.spool.sweep(frozenset, before=tomorrow) == 1
     assert not half.exists()

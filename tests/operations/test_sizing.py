@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.operations.cli import size
-from kb.operations.sizing import Arrangement, Load, Size, required_size
+from kb.operations.sizing import Arrangement, Size, Workload, required_size
 
-SMALL = Load(documents=200, tickets=1_000, agents=2)
+SMALL = Workload(documents=200, tickets=1_000, agents=2)
 COUNTS = st.integers(0, 10**9)
 
 
@@ -37,9 +37,10 @@ def test_a_small_help_centre_needs_a_small_machine() -> None:
 
 
 @given(
-    st.builds(Load, COUNTS, COUNTS, st.integers(0, 100_000)), st.sampled_from(list(Load.__slots__))
+    st.builds(Workload, COUNTS, COUNTS, st.integers(0, 100_000)),
+    st.sampled_from(list(Workload.__slots__)),
 )
-def test_more_never_needs_less(load: Load, name: str) -> None:
+def test_more_never_needs_less(load: Workload, name: str) -> None:
     more = replace(load, **{name: 2 * getattr(load, name) + 1})
     assert all(
         after >= before
@@ -64,7 +65,7 @@ def test_a_large_house_gets_postgresql_then_machines_and_is_told_what_is_not_mea
 def test_the_command_prints_what_it_has_calculated() -> None:
     arguments = ["--documents", "1e6", "--tickets", "1e7", "--agents", "50"]
     printed = json.loads(CliRunner().invoke(size, [*arguments, "--json"]).stdout)
-    assert printed == required_size(Load(10**6, 10**7, 50)).json()
+    assert printed == required_size(Workload(10**6, 10**7, 50)).json()
     shown = CliRunner().invoke(size, arguments)
     assert shown.exit_code == 0
     assert printed["arrangement"] in shown.stdout

@@ -11,7 +11,7 @@ from kb.errors import Unavailable
 from kb.people.person import Person, Role
 from kb.people.second_factor.passkeys import registration_options, relying_party
 from kb.people.second_factor.recovery_codes import new_recovery_codes, recovery_hash
-from kb.people.second_factor.sealing import Sealer
+from kb.people.second_factor.secret_cipher import SecretCipher
 from kb.people.second_factor.steps import FactorRule, MissingStep, missing_step
 from kb.people.second_factor.totp import app_address, base32, code_at, matching_step, step_at
 
@@ -75,8 +75,8 @@ def test_ten_recovery_codes_are_the_same_however_they_are_typed() -> None:
     assert len({recovery_hash(code) for code in codes}) == 10
 
 
-def sealer(*keys: str) -> Sealer:
-    return Sealer(lambda: [key * 40 for key in keys])
+def sealer(*keys: str) -> SecretCipher:
+    return SecretCipher(lambda: [key * 40 for key in keys])
 
 
 def test_what_is_sealed_opens_for_its_purpose_and_with_earlier_keys_only() -> None:

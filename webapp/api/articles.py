@@ -92,7 +92,7 @@ def show(document_id: str) -> Response:
     if media_type == TREE:
         return _text(json.dumps(article_nodes(portal_links(document.html))), media_type)
 
-    trail = centre().searcher.sections(audience()).standing(document).trail
+    trail = centre().searcher.sections(audience()).location(document).trail
     response = jsonify(
         {
             "id": document.id,
@@ -135,15 +135,15 @@ def section(path: str) -> Response:
 
     of = f"sections/{path}"
     count, start = page_size(), cursor_after(of, generation=generation)
-    shelf = sections.shelf(path, start=start, count=count)
-    more = start + count < shelf.count
+    contents = sections.contents(path, start=start, count=count)
+    more = start + count < contents.count
     return page_of(
         "articles",
-        [listed_article(hit) for hit in shelf.articles],
+        [listed_article(hit) for hit in contents.articles],
         next_cursor(of, start + count, generation=generation) if more else None,
-        total=shelf.count,
-        section=_section_json(shelf.section),
-        sections=[_section_json(each) for each in shelf.sections],
+        total=contents.count,
+        section=_section_json(contents.section),
+        sections=[_section_json(each) for each in contents.sections],
         generation=generation,
     )
 

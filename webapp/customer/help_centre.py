@@ -56,7 +56,7 @@ def home() -> str:
         newest = {DocumentKind.DOC: sections.newest(NEWEST)}
         for kind in (DocumentKind.FAQ, DocumentKind.FORUM):
             newest[kind] = _newest(kind)
-        top = sections.shelf(ROOT, count=0).sections
+        top = sections.contents(ROOT, count=0).sections
         featured = sections.featured(FEATURED)
     except KbError as error:
         return render_template(
@@ -155,15 +155,15 @@ def article(document_id: str) -> Response | BaseResponse:
         return make_response(render_template("customer/article_fragment.html", document=document))
 
     sections = centre().searcher.sections(audience())
-    standing = sections.standing(document)
-    if standing.is_index and fits_above_section(document):
-        path = standing.trail[-1].path if standing.trail else None
+    location = sections.location(document)
+    if location.is_index and fits_above_section(document):
+        path = location.trail[-1].path if location.trail else None
         return redirect(url_for("sections.show", path=path))
     response = make_response(
         render_template(
             "customer/article.html",
             document=document,
-            standing=standing,
+            location=location,
             translations=sections.translations(document),
             related=_related(document),
         )

@@ -30,20 +30,20 @@ def show(path: str = ROOT) -> str:
     if section is None:
         raise NotFound("There is no such section. Look for it among all guides, or search for it.")
 
-    shelf = sections.shelf(path, start=(page - 1) * PER_SECTION, count=PER_SECTION)
-    if page > 1 and not shelf.articles:
+    contents = sections.contents(path, start=(page - 1) * PER_SECTION, count=PER_SECTION)
+    if page > 1 and not contents.articles:
         raise NotFound(f"This section has no page {page}. Start at the first page.")
     introduction = _introduction(section)
     previewed = PREVIEWED if path == ROOT else 0
     return render_template(
         "customer/section.html",
         trail=sections.trail(path),
-        shelf=shelf,
-        inner=[sections.shelf(each.path, count=previewed) for each in shelf.sections],
+        contents=contents,
+        inner=[sections.contents(each.path, count=previewed) for each in contents.sections],
         introduction=introduction,
         introduction_fits=introduction is None or fits_above_section(introduction),
         page=page,
-        pages=-(-shelf.count // PER_SECTION),
+        pages=-(-contents.count // PER_SECTION),
     )
 
 
@@ -61,14 +61,16 @@ def site_map() -> str:
     searcher = centre().searcher
     sections = searcher.sections(audience())
     complete = sections.count <= SITE_MAP
-    shelves = sections.shelves(articles=SITE_MAP if complete else 0)
+    all_contents = sections.all_contents(articles=SITE_MAP if complete else 0)
     lists = {
         kind: searcher.listing(audience(), kind, per_page=SITE_MAP)
         for kind in (DocumentKind.FAQ, DocumentKind.FORUM)
     }
     return render_template(
         "customer/site_map.html",
-        shelves=[(sections.trail(shelf.section.path), shelf) for shelf in shelves],
+        all_contents=[
+            (sections.trail(contents.section.path), contents) for contents in all_contents
+        ],
         lists={kind: hits for kind, (total, hits) in lists.items() if total <= SITE_MAP},
         complete=complete,
     )

@@ -80,14 +80,14 @@ def _sitemap(part: int) -> Response:
     """Some of the documents; the first part also has the pages that are none."""
     searcher = centre().searcher
     sections = searcher.sections(PUBLIC)
-    shelves = sections.shelves(articles=0)
+    all_contents = sections.all_contents(articles=0)
     root = Element("urlset", xmlns=_SITEMAP)
     if part == 1:
-        for path in (*_pages(), *(section_path(each.section) for each in shelves[1:])):
+        for path in (*_pages(), *(section_path(each.section) for each in all_contents[1:])):
             add(add(root, "url"), "loc", whole_address(path))
 
     # The index page of a section leads to the section.
-    indexes = {each.section.index for each in shelves}
+    indexes = {each.section.index for each in all_contents}
     _, listed = searcher.entries(PUBLIC, start=(part - 1) * SITEMAP_PAGE, count=SITEMAP_PAGE)
     for document in listed:
         if document.id not in indexes:
@@ -141,15 +141,15 @@ def llms() -> Response:
 
 def _guide_lines(sections: Sections) -> Iterator[str]:
     has_articles = sections.count <= LLMS_DOCUMENTS
-    for shelf in sections.shelves(articles=LLMS_DOCUMENTS if has_articles else 0):
-        section = shelf.section
-        if has_articles and not shelf.articles:
+    for contents in sections.all_contents(articles=LLMS_DOCUMENTS if has_articles else 0):
+        section = contents.section
+        if has_articles and not contents.articles:
             continue
         yield f"## {_in_line(section.title or KINDS['doc'].list_title)}"
         yield ""
         if not has_articles:
             yield f"- [{section.total} guides]({whole_address(section_path(section))})"
-        yield from _lines(shelf.articles)
+        yield from _lines(contents.articles)
         yield ""
 
 

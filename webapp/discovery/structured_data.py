@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask, url_for
 from markupsafe import Markup
 
-from kb.search.display.sections import GuideSection, Standing
+from kb.search.display.sections import ArticleLocation, GuideSection
 from kb.search.documents import Document, DocumentKind
 from webapp.context import centre
 from webapp.discovery.addresses import whole_address
@@ -55,12 +55,12 @@ def section_data(trail: Sequence[GuideSection], section: GuideSection) -> list[_
     return [_breadcrumbs(DocumentKind.DOC, way)]
 
 
-def article_data(document: Document, standing: Standing) -> list[_Data]:
+def article_data(document: Document, location: ArticleLocation) -> list[_Data]:
     address = whole_address(portal_path(document.url))
     page = (document.title, address)
     return [
         _present({**_MAKERS[document.kind](document), "@id": address, "url": address}),
-        _breadcrumbs(document.kind, standing.trail, page),
+        _breadcrumbs(document.kind, location.trail, page),
     ]
 
 

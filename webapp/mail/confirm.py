@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 
 from kb.errors import Conflict
-from kb.mail.confirming import Confirming
+from kb.mail.confirming import ConfirmByLink
 from kb.tickets.repository.repository import TicketRepository
 from webapp.context import centre, now
 
@@ -35,7 +35,7 @@ def confirm(token: str) -> str | tuple[str, int]:
     return render_template("mail/confirm.html", ticket=ticket, token=token)
 
 
-def _confirming() -> Confirming:
+def _confirming() -> ConfirmByLink:
     joined = centre()
     tickets = TicketRepository(joined.database)
-    return Confirming(joined.mail_links, tickets, joined.inbox.mails, joined.desk, joined.policy)
+    return ConfirmByLink(joined.mail_links, tickets, joined.inbox.mails, joined.desk, joined.policy)

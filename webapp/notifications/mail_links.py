@@ -12,7 +12,7 @@ import contextlib
 from flask import Blueprint, render_template, request
 
 from kb.errors import Conflict, Invalid, KbError
-from kb.mail.solving import SolvableTicket, Solving
+from kb.mail.solving import SolvableTicket, SolveByLink
 from kb.search.documents import PUBLIC, Document
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.staff.choices import STAFF_EVENTS
@@ -51,9 +51,9 @@ def stop(token: str) -> str:
     return _stop_page(token, stopped=stopped, done=True)
 
 
-def _solving() -> Solving:
+def _solving() -> SolveByLink:
     tickets = TicketRepository(centre().database)
-    return Solving(centre().mail_links, tickets, centre().desk, centre().deflection)
+    return SolveByLink(centre().mail_links, tickets, centre().desk, centre().deflection)
 
 
 def _solved_page(

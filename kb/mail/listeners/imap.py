@@ -16,7 +16,7 @@ from typing import Any
 
 from kb.errors import Misconfigured, Unavailable
 from kb.mail.envelope import Envelope
-from kb.mail.listeners.reception import Reception
+from kb.mail.listeners.intake import MailIntake
 
 LOG = logging.getLogger(__name__)
 #: The keyword of mails that were taken.
@@ -36,19 +36,19 @@ class ImapMailbox:
     folder: str
     most_bytes: int
 
-    def fetch(self, reception: Reception) -> int:
+    def fetch(self, intake: MailIntake) -> int:
         """Takes the mails that are there; how many. Raises Unavailable."""
         with self._open() as mailbox:
-            return self._take(mailbox, reception)
+            return self._take(mailbox, intake)
 
-    def follow(self, reception: Reception, seconds: float) -> int:
+    def follow(self, intake: MailIntake, seconds: float) -> int:
         """As ``fetch``, and then waits so long for more. Raises Unavailable."""
         with self._open() as mailbox:
-            count = self._take(mailbox, reception)
+            count = self._take(mailbox, intake)
             if b"IDLE" not in b" ".join(_bytes(each) for each in mailbox.client.capabilities):
                 return count
             if mailbox.idle.wait(timeout=seconds):
-                count += self._take(mailbox, reception)
+                count += self._take(mailbox, intake)
             return count
 
     @contextlib.contextmanager
@@ -79,7 +79,7 @@ class ImapMailbox:
         except (imap_tools.ImapToolsError, imaplib.IMAP4.error, OSError, EOFError) as error:
             raise Unavailable(f"{self.host}:{self.port} cannot be used: {error}") from None
 
-    def _take(self, mailbox: Any, reception: Reception) -> int:
+    def _take(self, mailbox: Any, intake: MailIntake) -> int:
         count = 0
         for uid in mailbox.uids(f"UNKEYWORD {TAKEN}"):
             size = _size(mailbox, uid)
@@ -90,7 +90,7 @@ class ImapMailbox:
                 parts = [part[1] for part in answer if isinstance(part, tuple)]
                 if not parts:  # it was deleted meanwhile
                     continue
-                reception.take(parts[0], Envelope(None, (), "imap"))
+                intake.take(parts[0], Envelope(None, (), "imap"))
                 count += 1
             mailbox.flag(uid, TAKEN, True)
         return count

@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP
 from kb import __version__
 from kb.errors import KbError
 from kb.mail.envelope import Envelope
-from kb.mail.listeners.reception import Reception
+from kb.mail.listeners.intake import MailIntake
 
 LOG = logging.getLogger(__name__)
 _OK = "250 2.0.0 The e-mail is stored"
@@ -30,9 +30,9 @@ class MailListener:
     """``protocol`` is lmtp or smtp. With port 0, the system chooses one."""
 
     def __init__(
-        self, reception: Reception, protocol: str, host: str, port: int, *, most_bytes: int
+        self, intake: MailIntake, protocol: str, host: str, port: int, *, most_bytes: int
     ) -> None:
-        self._handler = _Handler(reception, protocol)
+        self._handler = _Handler(intake, protocol)
         self._protocol = LMTP if protocol == "lmtp" else SMTP
         self._place = host, port
         self._most_bytes = most_bytes
@@ -76,8 +76,8 @@ class MailListener:
 
 
 class _Handler:
-    def __init__(self, reception: Reception, protocol: str) -> None:
-        self._reception = reception
+    def __init__(self, intake: MailIntake, protocol: str) -> None:
+        self._intake = intake
         self._protocol = protocol
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
@@ -85,7 +85,7 @@ class _Handler:
         recipients = tuple(envelope.rcpt_tos)
         taken = Envelope(envelope.mail_from or "", recipients, self._protocol)
         try:
-            await asyncio.to_thread(self._reception.take, envelope.content, taken)
+            await asyncio.to_thread(self._intake.take, envelope.content, taken)
             answer = _OK
         except Exception as error:
             sentence = error.sentence if isinstance(error, KbError) else repr(error)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kb.errors import Misconfigured
 from kb.mail.envelope import Envelope
-from kb.mail.listeners.reception import Reception
+from kb.mail.listeners.intake import MailIntake
 
 LOG = logging.getLogger(__name__)
 _SEEN = ":2,S"
@@ -16,14 +16,14 @@ _SEEN = ":2,S"
 class Maildir:
     """A mail moves to ``cur`` once it is taken, as if somebody had read it."""
 
-    def __init__(self, folder: Path, reception: Reception, *, most_bytes: int) -> None:
+    def __init__(self, folder: Path, intake: MailIntake, *, most_bytes: int) -> None:
         if not (folder / "new").is_dir() or not (folder / "cur").is_dir():
             raise Misconfigured(
                 f"KB_MAILDIR: {folder} is not a Maildir; it needs the folders new and cur.",
                 field="maildir",
             )
         self._folder = folder
-        self._reception = reception
+        self._intake = intake
         self._most_bytes = most_bytes
 
     def fetch(self) -> int:
@@ -35,7 +35,7 @@ class Maildir:
             if path.stat().st_size > self._most_bytes:
                 LOG.error("%s is larger than KB_MAIL_MEGABYTES allows, and was not read.", path)
                 continue
-            self._reception.take(path.read_bytes(), Envelope(None, (), "maildir"))
+            self._intake.take(path.read_bytes(), Envelope(None, (), "maildir"))
             path.rename(self._folder / "cur" / f"{path.name.partition(':')[0]}{_SEEN}")
             count += 1
         return count

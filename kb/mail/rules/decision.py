@@ -14,7 +14,7 @@ from kb.mail.envelope import Became
 from kb.mail.parsing.message import ParsedMessage
 from kb.mail.rules.automatic import Automatic
 from kb.mail.rules.evidence import Evidence
-from kb.mail.rules.loops import Recent, must_wait, stays_quiet
+from kb.mail.rules.loops import Recent, must_wait, skips_receipt
 from kb.mail.rules.threading import Candidate, FoundBy, Part, Thread, Writer, part_of
 from kb.sla.policy import ClosedReply, Mailbox, Updates
 from kb.text import has_visible_text
@@ -128,7 +128,7 @@ def _new_ticket(arrival: Arrival, named: int | None, reasons: Sequence[str]) -> 
     if wait:
         return Plan(Became.QUARANTINED, wait, named)
     proof = "Its sender is verified." if arrival.evidence.proven else "Its sender is not verified."
-    tells = not stays_quiet(arrival.recent)
+    tells = not skips_receipt(arrival.recent)
     quiet = () if tells else ("Its sender got no receipt, because of many e-mails in one hour.",)
     return Plan(
         Became.TICKET,

@@ -56,6 +56,6 @@ def must_wait(recent: Recent, *, proven: bool) -> str:
     return ""
 
 
-def stays_quiet(recent: Recent) -> bool:
+def skips_receipt(recent: Recent) -> bool:
     """Whether the sender is not told that the ticket was filed."""
     return recent.tickets >= _ANSWERED_PER_HOUR or recent.everybody >= _ANSWERS_PER_HOUR

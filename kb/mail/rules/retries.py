@@ -17,7 +17,7 @@ MOST_TRIES = len(_DELAYS) + 1
 
 
 @dataclass(frozen=True, slots=True)
-class Tries:
+class RetryState:
     """``count`` tries were begun; the next one is due ``after`` an instant, None for at once."""
 
     count: int = 0
@@ -30,11 +30,11 @@ class Tries:
     def due(self, now: dt.datetime) -> bool:
         return self.after is None or self.after <= now
 
-    def begun(self, now: dt.datetime) -> Tries:
+    def begun(self, now: dt.datetime) -> RetryState:
         """Saved before the mail is read, so that a try which ends the process counts, too."""
         count = self.count + 1
-        return Tries(count, now + _DELAYS[min(count, len(_DELAYS)) - 1])
+        return RetryState(count, now + _DELAYS[min(count, len(_DELAYS)) - 1])
 
-    def put_off(self, now: dt.datetime) -> Tries:
+    def put_off(self, now: dt.datetime) -> RetryState:
         """The same tries, when something else than the mail was the cause."""
         return replace(self, after=now + _MINUTE)

@@ -60,7 +60,7 @@ class GuideSection:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class SectionContents:
     """A section with what is directly in it; ``articles`` are the first of ``count``."""
 
     section: GuideSection
@@ -70,7 +70,7 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ArticleLocation:
     """Where an article is: the sections around it, outermost first, and those beside it.
 
     ``is_index`` says that it is the index page of the innermost section.
@@ -136,20 +136,20 @@ class Sections:
         around = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
         return tuple(self._section(self._folders[each]) for each in around)
 
-    def shelf(self, path: str, *, start: int = 0, count: int) -> Shelf:
+    def contents(self, path: str, *, start: int = 0, count: int) -> SectionContents:
         """What is directly in the section at ``path``, with articles from ``start`` on."""
         folder = self._folders[path]
         numbers = [article.number for article in folder.articles]
-        return Shelf(
+        return SectionContents(
             self._section(folder),
             tuple(map(self._section, folder.folders.values())),
             self._hits(numbers[start : start + count]),
             len(numbers),
         )
 
-    def shelves(self, *, articles: int) -> tuple[Shelf, ...]:
+    def all_contents(self, *, articles: int) -> tuple[SectionContents, ...]:
         """All sections in the order in which they are walked, each with its first ``articles``."""
-        return tuple(self.shelf(path, count=articles) for path in self._folders)
+        return tuple(self.contents(path, count=articles) for path in self._folders)
 
     def newest(self, count: int) -> tuple[Hit, ...]:
         """The articles that changed last; where none has a date, the first of all."""
@@ -177,13 +177,13 @@ class Sections:
         """The articles that their authors want to be seen first, in the order of their sections."""
         return self._hits(self._featured[:count])
 
-    def standing(self, document: Document) -> Standing:
+    def location(self, document: Document) -> ArticleLocation:
         """Where a document is; nowhere when it is no guide, or the index does not say it.
 
         Of two files at the same path, in different sources, neither has one before or after it.
         """
         if document.kind is not DocumentKind.DOC:
-            return Standing()
+            return ArticleLocation()
         path = _section_path(document.place.path)
         folder = self._folders.get(path)
         while folder is None:  # the index page of a folder without articles stands above it
@@ -193,16 +193,18 @@ class Sections:
         trail = (*self.trail(path), self._section(folder)) if path else ()
         place = document.place.path
         if folder.index is not None and folder.index.place.path == place:
-            return Standing(trail, is_index=self._section(folder).index == document.id)
+            return ArticleLocation(trail, is_index=self._section(folder).index == document.id)
 
         position = folder.positions.get(place)
         if position is None:
-            return Standing(trail)
+            return ArticleLocation(trail)
         previous = folder.articles[position - 1 : position] if position else []
         following = folder.articles[position + 1 : position + 2]
         numbers = [article.number for article in (*previous, *following)]
         hits = iter(self._hits(numbers))
-        return Standing(trail, next(hits) if previous else None, next(hits) if following else None)
+        return ArticleLocation(
+            trail, next(hits) if previous else None, next(hits) if following else None
+        )
 
     def _section(self, folder: _Folder) -> GuideSection:
         if folder.index is None:

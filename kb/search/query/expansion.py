@@ -30,9 +30,9 @@ from kb.search.index.prefix_postings import PrefixPostings, complete
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.lexicon.matching import Lexicon
 from kb.search.query.did_you_mean import did_you_mean
-from kb.search.query.equals import Equals
 from kb.search.query.partition_analyzer import languages_of
 from kb.search.query.spelling import Speller
+from kb.search.query.synonyms import SynonymExpander
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 
 MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
@@ -51,7 +51,7 @@ class QueryExpander:
     def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
         words = _PartitionWords(arrays, analyzer)
         self.stems = words.stems
-        self._equals = Equals(arrays, words.stems, words.surfaces, analyzer)
+        self._equals = SynonymExpander(arrays, words.stems, words.surfaces, analyzer)
         # While somebody types, the same words come again with every letter. What each structure of
         # the index has worked out for a term is kept with it.
         cached = functools.lru_cache(maxsize=_CACHED_TERMS)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from kb import ids
 from kb.errors import Conflict, Forbidden, NotFound, Unavailable
 from kb.people.person import Person
-from kb.people.second_factor.sealing import Sealer
+from kb.people.second_factor.secret_cipher import SecretCipher
 from kb.sla.policy import SlaPolicy
 from kb.tickets.changeset import SealedSecret
 from kb.tickets.permissions import no_such_ticket
@@ -25,7 +25,7 @@ class FieldSecrets:
 
     def __init__(self, repository: TicketRepository, keys: Sequence[str]) -> None:
         self._repository = repository
-        self._sealer = Sealer(lambda: keys)
+        self._sealer = SecretCipher(lambda: keys)
         self.available = bool(keys)
 
     def seal(self, draft: Draft, policy: SlaPolicy) -> Mapping[str, SealedSecret]:

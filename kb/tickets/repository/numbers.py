@@ -21,7 +21,7 @@ LEAP = 10_000
 _MARGIN = 10
 
 
-def leap(database: Database, *, taken_at: dt.datetime, now: dt.datetime) -> int:
+def skip_numbers(database: Database, *, taken_at: dt.datetime, now: dt.datetime) -> int:
     """Raise the counter beyond any number given after ``taken_at``; the last number left out."""
     days = max(1, (now - taken_at).days + 1)
     day = type_coerce(TICKETS.c.created_at, Integer) // 86_400

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kb.search.display.sections import GuideSection, Listed, Sections, Standing
+from kb.search.display.sections import ArticleLocation, GuideSection, Listed, Sections
 from kb.search.documents import Document, DocumentKind, Place
 from kb.search.results import Hit, Passage
 
@@ -35,8 +35,8 @@ def sections_of(*documents: Document) -> Sections:
 
 
 def titles(sections: Sections, path: str = "") -> tuple[list[str], list[str]]:
-    shelf = sections.shelf(path, count=100)
-    return [each.title for each in shelf.sections], [each.title for each in shelf.articles]
+    contents = sections.contents(path, count=100)
+    return [each.title for each in contents.sections], [each.title for each in contents.articles]
 
 
 def test_folders_become_sections_and_count_what_is_below_them() -> None:
@@ -99,25 +99,25 @@ def test_a_section_without_articles_does_not_exist() -> None:
 def test_an_article_stands_between_those_beside_it() -> None:
     documents = [page(f"in/{name}.md", name.title(), order=str(n)) for n, name in enumerate("bca")]
     sections = sections_of(page("in/readme.md", "Inside"), *documents)
-    standing = sections.standing(documents[1])
-    assert [each.path for each in standing.trail] == ["in"]
-    beside = [each.title if each else "" for each in (standing.previous, standing.next)]
+    location = sections.location(documents[1])
+    assert [each.path for each in location.trail] == ["in"]
+    beside = [each.title if each else "" for each in (location.previous, location.next)]
     assert beside == ["B", "A"]
-    assert sections.standing(documents[0]).previous is None
-    assert sections.standing(documents[2]).next is None
+    assert sections.location(documents[0]).previous is None
+    assert sections.location(documents[2]).next is None
 
 
 def test_an_index_page_stands_in_its_section() -> None:
     index = page("in/index.md", "Inside")
     sections = sections_of(index, page("in/a.md"))
-    assert sections.standing(index).is_index
-    assert not sections.standing(page("in/a.md")).is_index
+    assert sections.location(index).is_index
+    assert not sections.location(page("in/a.md")).is_index
 
 
 def test_what_is_no_guide_stands_nowhere() -> None:
     sections = sections_of(page("accounts.md"), page("b.md"))
     entry = Document("faq/accounts", DocumentKind.FAQ, "?", (), source="faq/accounts.md")
-    assert sections.standing(entry) == Standing()
+    assert sections.location(entry) == ArticleLocation()
 
 
 def test_an_index_that_stored_no_places_is_one_flat_list() -> None:
@@ -125,7 +125,7 @@ def test_an_index_that_stored_no_places_is_one_flat_list() -> None:
     documents = [page("in/b.md", "b"), page("in/a.md", "a")]
     sections = Sections(listed, sections_of(*documents)._hits)
     assert titles(sections) == ([], ["a", "b"])
-    assert sections.standing(documents[0]) == Standing()
+    assert sections.location(documents[0]) == ArticleLocation()
 
 
 @pytest.mark.parametrize("path", ["/".join(["a"] * 3000) + "/x.md", "…/x.md", "a//b/x.md"])
@@ -133,4 +133,4 @@ def test_strange_paths_are_sections_too(path: str) -> None:
     document = page(path)
     sections = sections_of(document)
     assert sections.count == 1
-    assert sections.standing(document).trail[0].total == 1
+    assert sections.location(document).trail[0].total == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kb.mail.envelope import Became, Envelope, MailOutcome
-from kb.mail.rules.retries import Tries
+from kb.mail.rules.retries import RetryState
 from kb.notifications.channels.webhook import sign_webhook
 from tests.mail.mails import SUPPORT, mail
 from tests.webapp.world import Portal, build, data_values, settings_of
@@ -58,7 +58,7 @@ def test_agents_see_that_e_mails_are_being_tried_again(desk: Portal) -> None:
     bob, inbox = desk.browser("bob"), desk.centre.inbox
     assert data_values(bob.page("/desk/mail"), "delayed") == []
     name = inbox.keep(mail(), Envelope(None, (SUPPORT,)))
-    inbox.spool.save_tries(name, Tries(1))
+    inbox.spool.save_tries(name, RetryState(1))
     assert data_values(bob.page("/desk/mail"), "delayed") == ["1"]
     inbox.process(name, now=desk.clock.now)
     assert data_values(bob.page("/desk/mail"), "delayed") == []

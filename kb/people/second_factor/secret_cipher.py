@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from kb.errors import Unavailable
 
 
-class Sealer:
+class SecretCipher:
     """``signing_keys`` gives the key in use and then the earlier ones, once they are needed."""
 
     def __init__(self, signing_keys: Callable[[], Sequence[str]]) -> None:

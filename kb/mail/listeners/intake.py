@@ -1,4 +1,4 @@
-"""The reception: takes mails from a listener at once, and reads them one after the other.
+"""Intake: takes mails from a listener at once, and reads them one after the other.
 
 A listener is told that a mail is safe when it is on the disk. It is read in a thread of its own, in
 the order of arrival; what a crash or a busy database left unread is read later. That thread never
@@ -20,7 +20,7 @@ LOG = logging.getLogger(__name__)
 _LOOK_EVERY = 30.0  # seconds between looks at what was left unread
 
 
-class Reception:
+class MailIntake:
     """``inbox`` gives the present one, which follows the policy file. Safe for many threads."""
 
     def __init__(self, inbox: Callable[[], Inbox], clock: Callable[[], dt.datetime]) -> None:

@@ -26,7 +26,7 @@ _CACHED = 20_000
 _Slot = tuple[tuple[int, float], ...]  # stems that may stand in one place, and what each counts
 
 
-class Equals:
+class SynonymExpander:
     """What readings mean in the words of one partition."""
 
     def __init__(

@@ -30,6 +30,7 @@ from kb.mail.rules.retries import MOST_TRIES
 from kb.mail.rules.threading import Part, Thread, Writer, candidates
 from kb.mail.spool import Spool
 from kb.mail.ticket_mails import MAILBOX_FACT, PROVEN_FACT
+from kb.notifications.message_ids import reply_tokens_in
 from kb.people.accounts import Accounts
 from kb.people.person import Person
 from kb.people.repository.people import PeopleRepository
@@ -246,7 +247,10 @@ class Inbox:
             )
         addresses = (*envelope.recipients, *(each.address for each in message.recipients))
         reply_addresses = ReplyAddresses(self._signing_keys())
-        tokens = [reply_addresses.verify(address, now=now) for address in dict.fromkeys(addresses)]
+        texts = [split_reply_address(address)[1] for address in dict.fromkeys(addresses)]
+        for domain in self._domains():
+            texts += reply_tokens_in(" ".join(message.references), domain)
+        tokens = [reply_addresses.read(text, now=now) for text in texts]
         found = candidates(
             [token for token in tokens if token is not None],
             message.references,

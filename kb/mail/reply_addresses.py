@@ -39,20 +39,29 @@ class ReplyAddresses:
         self._tokens = MailTokens(signing_keys, _PURPOSE, REPLY_TOKEN_LIFETIME)
 
     def mint(self, mailbox: str, token: ReplyToken, *, now: dt.datetime) -> str:
-        """The address for replies; ``mailbox`` itself if it is too long to carry a token."""
+        """The address for replies; ``mailbox`` itself if it is too long to carry a token.
+
+        Then the token goes into the Message-ID, which comes back in References.
+        """
         local, _, domain = mailbox.rpartition("@")
-        text = self._tokens.mint(token.serial, token.person_id, now=now)
-        extended = f"{local}{_DELIMITER}{text}"
+        extended = f"{local}{_DELIMITER}{self.text(token, now=now)}"
         if len(extended.encode("utf-8")) > _LONGEST_LOCAL_PART:
             return mailbox
         return f"{extended}@{domain}"
 
+    def text(self, token: ReplyToken, *, now: dt.datetime) -> str:
+        """The token alone."""
+        return self._tokens.mint(token.serial, token.person_id, now=now)
+
     def verify(self, address: str, *, now: dt.datetime) -> ReplyToken | None:
-        """What the token in an address was made for; None without one, or if it is not valid.
+        """What the token in an address was made for; None without one, or if it is not valid."""
+        return self.read(split_reply_address(address)[1], now=now)
+
+    def read(self, text: str, *, now: dt.datetime) -> ReplyToken | None:
+        """What a token was made for; None if it is not valid.
 
         Upper and lower case are the same, since some mail servers change one into the other.
         """
-        _, text = split_reply_address(address)
         match self._tokens.read(text.lower(), now=now):
             case (serial, person_id):
                 return ReplyToken(serial, person_id)

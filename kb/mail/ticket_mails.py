@@ -94,11 +94,14 @@ class TicketMails:
 
         serial = ids.ticket_serial(notice.facts.get("into", "")) or mailed.serial
         token = ReplyToken(serial, mailed.recipient.id or NO_PERSON)
+        reply_to = self._addresses.mint(mailbox.address, token, now=now)
+        has_room = reply_to != mailbox.address
         by_mail = content.next_step == "ended" and mailbox.closed is ClosedReply.REOPEN
         return replace(
             content,
             mailbox=mailbox.address,
-            reply_to=self._addresses.mint(mailbox.address, token, now=now),
+            reply_to=reply_to,
+            reply_token="" if has_room else self._addresses.text(token, now=now),
             next_step="ended-by-mail" if by_mail else content.next_step,
         )
 

@@ -350,7 +350,7 @@ class _Writer:
         if content.reply_to:
             mail["Reply-To"] = Address(sender.name, addr_spec=content.reply_to)
         mail["Subject"] = subject
-        mail["Message-ID"] = message_id(key, number, sender.domain)
+        mail["Message-ID"] = message_id(key, number, sender.domain, token=content.reply_token)
         if number:
             thread = thread_id(number, sender.domain)
             mail["In-Reply-To"] = content.references[-1] if content.references else thread

@@ -13,15 +13,20 @@ import re
 from kb.ids import TICKET_PREFIX, ticket_serial
 
 _ID = re.compile(
-    rf"<(?P<number>{TICKET_PREFIX}\d{{1,12}})(?:\.[0-9a-f]{{32}})?@(?P<domain>[^<>\s@]+)>",
+    rf"<(?P<number>{TICKET_PREFIX}\d{{1,12}})"
+    r"(?:\.[0-9a-f]{32}(?:\.(?P<token>[a-z2-7]{16,64}))?)?@(?P<domain>[^<>\s@]+)>",
     re.IGNORECASE,
 )
 
 
-def message_id(key: str, number: str, domain: str) -> str:
-    """The same key always gives the same id, so that a mail that is sent twice is shown once."""
+def message_id(key: str, number: str, domain: str, *, token: str = "") -> str:
+    """The same key always gives the same id, so that a mail that is sent twice is shown once.
+
+    ``token`` is that of a reply address which has no room for it.
+    """
     digest = hashlib.sha256(key.encode()).hexdigest()[:32]
-    return f"<{number}.{digest}@{domain}>" if number else f"<{digest}@{domain}>"
+    parts = ".".join(filter(None, (number, digest, token)))
+    return f"<{parts}@{domain}>"
 
 
 def thread_id(number: str, domain: str) -> str:
@@ -45,3 +50,13 @@ def serials_in(references: str, domain: str) -> tuple[int, ...]:
         if match["domain"].lower() == domain.lower()
     ]
     return tuple(dict.fromkeys(serial for serial in reversed(serials) if serial))
+
+
+def reply_tokens_in(references: str, domain: str) -> tuple[str, ...]:
+    """The tokens in our ids, the last one first; whether they are valid is for others to say."""
+    tokens = [
+        match["token"].lower()
+        for match in _ID.finditer(references)
+        if match["token"] and match["domain"].lower() == domain.lower()
+    ]
+    return tuple(reversed(tokens))

@@ -42,6 +42,7 @@ class TicketContent:
     updates: str = "site"
     mailbox: str = ""
     reply_to: str = ""
+    reply_token: str = ""  # where ``reply_to`` has no room for one
     references: tuple[str, ...] = ()
     by_person: bool = False
 

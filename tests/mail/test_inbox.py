@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from kb.mail.envelope import Became, Envelope
+from kb.mail.reply_addresses import ReplyAddresses, ReplyToken
+from kb.notifications.message_ids import message_id
 from kb.notifications.tables import NOTICES
 from kb.sla.policy import ClosedReply, Updates
 from kb.tickets import actions
 from kb.tickets.lifecycle import Status, Verb
 from kb.tickets.ticket import Ticket
-from tests.mail.mails import DOMAIN, SUPPORT, inbox, mail, mailbox, receive, reply_address
+from tests.mail.mails import DOMAIN, KEYS, SUPPORT, inbox, mail, mailbox, receive, reply_address
 from tests.world import FRIDAY, HOUR, World
 
 
@@ -71,6 +73,19 @@ def test_a_reply_to_what_came_to_us_is_a_comment(world: World, number: str) -> N
 def test_a_reply_to_what_we_sent_is_a_comment(world: World, number: str) -> None:
     raw = mail("More.", proven=True, headers={"References": f"<{number}@{DOMAIN}>"})
     assert receive(inbox(world), raw).outcome is Became.COMMENT
+
+
+@pytest.mark.parametrize(
+    ("sender", "became"),
+    [("alice@example.com", Became.COMMENT), ("charlie@example.com", Became.TICKET)],
+)
+def test_a_token_in_the_message_id_stands_in_for_proof_as_in_an_address(
+    world: World, number: str, sender: str, became: Became
+) -> None:
+    token = ReplyAddresses(KEYS).text(ReplyToken(1001, world.alice.id), now=FRIDAY)
+    ours = message_id("receipt", number, DOMAIN, token=token)
+    answer = mail("Still.", sender=sender, headers={"In-Reply-To": ours})
+    assert receive(inbox(world), answer).outcome is became
 
 
 def test_a_number_in_the_subject_is_enough_for_a_proven_participant(

@@ -12,7 +12,7 @@ from kb.mail.reply_addresses import NO_PERSON, ReplyToken
 from kb.mail.ticket_mails import answering_mailbox
 from kb.notifications.channels.mail import MailServer
 from kb.notifications.mail_texts import MAIL_PHRASES, MailLanguages, MailTexts
-from kb.notifications.message_ids import serials_in
+from kb.notifications.message_ids import reply_tokens_in, serials_in
 from kb.privacy.personal_data import PersonalData
 from kb.site.mail_file import BUILT_IN_MAIL_TEXTS
 from kb.sla.policy import Mailbox as TicketMailbox
@@ -133,6 +133,20 @@ def test_a_reply_goes_to_the_mailbox_with_a_token_for_ticket_and_person(
         to = mail["Reply-To"].addresses[0].addr_spec
         assert ADDRESSES.verify(to, now=FRIDAY) == ReplyToken(1001, person)
         assert mail["From"].addresses[0].addr_spec == "support@example.com"
+
+
+def test_a_mailbox_without_room_for_a_token_has_it_in_the_message_id(
+    world: World, post: Post
+) -> None:
+    mailbox = "s" * 64 + "@example.com"
+    post.answered_by(TicketMailbox(mailbox))
+    file(world)
+    post.send()
+
+    (receipt,) = post.mailbox.to("alice@example.com")
+    assert receipt["Reply-To"].addresses[0].addr_spec == mailbox
+    (token,) = reply_tokens_in(str(receipt["Message-ID"]), "help.example.com")
+    assert ADDRESSES.read(token, now=FRIDAY) == ReplyToken(1001, world.alice.id)
 
 
 @pytest.mark.parametrize("mailboxes", [(), (replace(SUPPORT, updates=Updates.SITE),)])

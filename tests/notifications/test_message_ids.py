@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kb.notifications.message_ids import message_id, serials_in, thread_id
+from kb.notifications.message_ids import message_id, reply_tokens_in, serials_in, thread_id
 
 DOMAIN = "help.example.com"
 
@@ -16,6 +16,17 @@ def test_an_id_of_ours_leads_to_its_ticket_and_the_nearest_one_comes_first() -> 
         1001,
     )
     assert serials_in(second.upper(), DOMAIN) == (1042,)
+
+
+def test_an_id_may_hold_the_token_that_an_address_has_no_room_for() -> None:
+    held = message_id("replied/1042/7", "KB-1042", DOMAIN, token="abcdefghij234567")
+
+    assert serials_in(held, DOMAIN) == (1042,)
+    assert reply_tokens_in(f"{thread_id('KB-1042', DOMAIN)} {held.upper()}", DOMAIN) == (
+        "abcdefghij234567",
+    )
+    assert reply_tokens_in(held, "elsewhere.example") == ()
+    assert reply_tokens_in(message_id("replied/1042/7", "KB-1042", DOMAIN), DOMAIN) == ()
 
 
 def test_ids_of_others_lead_nowhere() -> None:

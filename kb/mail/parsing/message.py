@@ -200,7 +200,9 @@ def _references(headers: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     ids: dict[str, None] = {}
     for name in ("references", "in-reply-to"):
         for value in headers.get(name, ()):
-            for message_id in _MESSAGE_ID.findall(value):
+            # Some programs encode ids that are longer than a line.
+            text = decoded_header(value) if "=?" in value else value
+            for message_id in _MESSAGE_ID.findall(text):
                 ids.pop(message_id, None)
                 ids[message_id] = None
     return tuple(ids)[-_MOST_REFERENCES:]

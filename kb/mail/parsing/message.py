@@ -19,6 +19,7 @@ from email.utils import getaddresses
 
 from kb.mail.parsing.html_text import html_text
 from kb.mail.parsing.reply_text import ReplyParts, split_reply
+from kb.mail.parsing.tnef import unpack
 from kb.people.person import email_address
 from kb.text import clean_text, has_visible_text, single_line
 from kb.tickets.ticket import Upload
@@ -32,6 +33,7 @@ _MOST_ADDRESSES = 50
 _MOST_REFERENCES = 100
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,500}>")
 _LONGEST_HEADER = 4_000  # characters that are read of one header
+_TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 _BOUNDARY_LINE = re.compile(rb"^--", re.MULTILINE)
 
 
@@ -287,6 +289,9 @@ def _take_leaf(part: email.message.Message, kind: str, body: _Body) -> None:
     name = _file_name(part)
     disposition = str(part.get("content-disposition", "")).strip().lower()
     is_text = kind in ("text/plain", "text/html", "text/enriched", "text/richtext")
+    if kind in _TNEF or name.lower() == "winmail.dat":
+        _take_packed(name or "winmail.dat", data, body)
+        return
     if not is_text or disposition.startswith("attachment") or (name and disposition):
         if data:
             body.files.append(Upload(name or _default_name(kind, body), data))
@@ -300,6 +305,21 @@ def _take_leaf(part: email.message.Message, kind: str, body: _Body) -> None:
         body.notes.append("A text was too long to be shown, and is attached instead.")
         return
     (body.html if kind != "text/plain" else body.plain).append(text)
+
+
+def _take_packed(name: str, data: bytes, body: _Body) -> None:
+    """Outlook's own format: its files, and itself only where these are not all that it holds."""
+    files, is_whole = unpack(data)
+    body.files += [
+        Upload(single_line(clean_text(file.name))[:300] or _default_name("", body), file.data)
+        for file in files
+    ]
+    if not is_whole:
+        body.files.append(Upload(name, data))
+        body.notes.append(
+            f"{name[:120]} is in a format of Outlook that could not be read completely. "
+            "If something is missing, ask the sender to send it as HTML or plain text."
+        )
 
 
 def _file_name(part: email.message.Message) -> str:

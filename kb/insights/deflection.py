@@ -1,4 +1,4 @@
-"""What was deflected in a period, read from the sums of days and weeks."""
+"""Deflection in a period, read from the sums of days and weeks."""
 
 from __future__ import annotations
 

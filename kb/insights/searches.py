@@ -1,4 +1,4 @@
-"""What visitors looked for in vain, and what they said about articles."""
+"""Searches without results, and the votes and comments on articles."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is shown of the documents that were found: hits, excerpts, and the answer card."""
+"""Display of the documents that match: hits, excerpts, and the answer card."""

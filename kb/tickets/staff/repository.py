@@ -1,4 +1,4 @@
-"""What staff chose and were told, as rows."""
+"""Notification preferences of staff, and their notifications, as rows."""
 
 from __future__ import annotations
 

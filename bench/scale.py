@@ -1,11 +1,13 @@
 """Tickets on PostgreSQL beside SQLite: many writers who file, then the queue, in one run.
 
     python -m bench.scale --postgresql postgresql://USER@HOST:PORT/EMPTY_DATABASE
-        [--writers 16] [--tickets 50]
+        [--writers 16] [--tickets 50] [--pause 0.5]
 
-The writers are processes, as on several portal machines, and file ``--tickets`` each, as fast as
-they can. Prints wall and CPU milliseconds of the writers (the server's CPU is not in it) and checks
-that no number is missing and none was given twice.
+The writers are processes, as on several portal machines. They begin together and file ``--tickets``
+each: as fast as they can, or with a pause of ``--pause`` seconds on average between two tickets, as
+people do, which shows what one of them waits for on a machine that is not overloaded. Prints wall
+and CPU milliseconds of the writers (the server's CPU is not in it) and checks that no number is
+missing and none was given twice.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ import argparse
 import contextlib
 import datetime as dt
 import multiprocessing
+import random
 import tempfile
 import time
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -41,13 +45,16 @@ def main() -> None:
     parser.add_argument("--postgresql", required=True, help="the address of an empty database")
     parser.add_argument("--writers", type=int, default=16)
     parser.add_argument("--tickets", type=int, default=50, help="for each writer")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds, on average")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for location in (Path(folder) / "data", arguments.postgresql):
-            _measure(location, Path(folder), arguments.writers, arguments.tickets)
+            _measure(location, Path(folder), arguments.writers, arguments.tickets, arguments.pause)
 
 
-def _measure(location: DatabaseLocation, folder: Path, writers: int, tickets: int) -> None:
+def _measure(
+    location: DatabaseLocation, folder: Path, writers: int, tickets: int, pause: float
+) -> None:
     kind = "postgresql" if isinstance(location, str) else "sqlite"
     with contextlib.closing(open_database(location)) as database:
         cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -56,16 +63,16 @@ def _measure(location: DatabaseLocation, folder: Path, writers: int, tickets: in
             accounts.add(_address(writer), "Writer", "correct horse", role="customer", now=NOW)
 
     context = multiprocessing.get_context("spawn")
-    with context.Pool(writers) as pool:
-        arguments = [(location, folder, writer, tickets) for writer in range(writers)]
-        began = time.perf_counter()
+    start = context.Barrier(writers)
+    with context.Pool(writers, _set_start, (start,)) as pool:
+        arguments = [(location, folder, writer, tickets, pause) for writer in range(writers)]
         results = pool.starmap(_file, arguments, chunksize=1)
-        lasted = time.perf_counter() - began
 
-    walls = sorted(wall for writer_walls, _, _, _ in results for wall in writer_walls)
-    cpu = sum(cpu for _, cpu, _, _ in results) / len(walls)
-    numbers = [number for _, _, writer_numbers, _ in results for number in writer_numbers]
-    refusals = sum(writer_refusals for _, _, _, writer_refusals in results)
+    lasted = max(lasted for _, _, _, _, lasted in results)
+    walls = sorted(wall for writer_walls, _, _, _, _ in results for wall in writer_walls)
+    cpu = sum(cpu for _, cpu, _, _, _ in results) / len(walls)
+    numbers = [number for _, _, writer_numbers, _, _ in results for number in writer_numbers]
+    refusals = sum(writer_refusals for _, _, _, writer_refusals, _ in results)
     with contextlib.closing(open_database(location)) as database, database.read() as connection:
         saved = connection.execute(select(func.count()).select_from(TICKETS)).scalar_one()
     print(
@@ -76,12 +83,20 @@ def _measure(location: DatabaseLocation, folder: Path, writers: int, tickets: in
     )
 
 
+_START: list[Barrier] = []
+
+
+def _set_start(start: Barrier) -> None:
+    _START.append(start)
+
+
 def _file(
-    location: DatabaseLocation, folder: Path, writer: int, tickets: int
-) -> tuple[list[float], float, list[str], int]:
-    """Wall milliseconds of each ticket, CPU milliseconds of all, their numbers, and how often the
-    database was too busy.
+    location: DatabaseLocation, folder: Path, writer: int, tickets: int, pause: float
+) -> tuple[list[float], float, list[str], int, float]:
+    """Wall milliseconds of each ticket, CPU milliseconds of all, their numbers, how often the
+    database was too busy, and the seconds that it took from the common start on.
     """
+    pauses = random.Random(writer)
     with contextlib.closing(open_database(location)) as database:
         desk = Desk(
             TicketRepository(database),
@@ -94,9 +109,12 @@ def _file(
         walls: list[float] = []
         numbers: list[str] = []
         refusals = 0
-        began = time.process_time()
+        _START[0].wait()
+        began, began_at = time.process_time(), time.perf_counter()
         for ticket in range(tickets):
             draft = Draft(f"Printer {writer} jams", "problem", "question", "It does not print.")
+            if pause:
+                time.sleep(pauses.expovariate(1 / pause))
             start = time.perf_counter()
             while len(numbers) == ticket:
                 try:
@@ -104,7 +122,8 @@ def _file(
                 except Unavailable:  # as a browser does, with the same key
                     refusals += 1
             walls.append((time.perf_counter() - start) * 1000)
-        return walls, (time.process_time() - began) * 1000, numbers, refusals
+        cpu = (time.process_time() - began) * 1000
+        return walls, cpu, numbers, refusals, time.perf_counter() - began_at
 
 
 def _address(writer: int) -> str:

@@ -120,7 +120,7 @@ class Deflection:
             )
         facts = _check_payload(payload)
 
-        with self._database.write() as connection:
+        with self._database.write(f"episode {episode}") as connection:
             upsert(connection, EPISODES, self._new_row(episode, visit, now), keys=("id",))
 
             this_episode = EPISODES.c.id == episode
@@ -203,7 +203,7 @@ class Deflection:
             "at": now,
             "reason": scrub(" ".join(clean_text(reason).split())),
         }
-        with self._database.write() as connection:
+        with self._database.write_beside() as connection:
             upsert(
                 connection,
                 FEEDBACK,

@@ -51,7 +51,7 @@ class QueryLog:
         """Counts pairs of query and audience. ``empty`` are those of them that found nothing."""
         counts = _folded(queries)
         if counts:
-            with self._database.write() as connection:
+            with self._database.write("query log") as connection:
                 _add(connection, counts, _folded(empty), now)
 
     def frequent(

@@ -19,7 +19,7 @@ from kb.database.postgresql.server import PostgresqlServer
 from kb.database.sqlite.file import SqliteFile
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Table
 
 DATABASE_FILE = "tickets.db"
 
@@ -37,12 +37,18 @@ class Database(Protocol):
     def read(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one consistent snapshot."""
 
-    def write(self, subject: str | None = None) -> AbstractContextManager[Connection]:
+    def write(self, *subjects: str) -> AbstractContextManager[Connection]:
         """A transaction that is committed as a whole, or not at all when the block raises.
 
-        It excludes all other writers. With a ``subject`` ("ticket 1042") it may run beside those
-        of other subjects: whatever it reads in order to decide must be written under that subject
+        It excludes all other writers. With ``subjects`` ("ticket 1042") it may run beside those
+        of other subjects: whatever it reads in order to decide must be written under one of them
         only, or be guarded by a unique constraint.
+        """
+
+    def write_beside(self) -> AbstractContextManager[Connection]:
+        """A transaction that may run beside all others that do not exclude everybody.
+
+        For writes that decide nothing by what they read: upserts, claims, changes of own rows.
         """
 
     def join(self) -> AbstractContextManager[None]:
@@ -51,6 +57,20 @@ class Database(Protocol):
         Waiting for the disk takes longer than most writes. A ``write`` in the block that raises
         leaves nothing of itself; if the block raises, nothing of it is left. Other writers wait
         meanwhile: do nothing slow in it. Not to be nested.
+        """
+
+    def next_value(self, connection: Connection, counter: str) -> int:
+        """The next value of a counter, for the transaction of ``connection``.
+
+        It is given once only, and it is not given again when the transaction fails; then there may
+        be a gap.
+        """
+
+    def settled(self, table: Table) -> int:
+        """An id such that no row up to it can appear any more, for readers who follow ids.
+
+        Ask before the transaction that reads: that one then sees all of them. Rows beyond it are
+        for the next time. Their writers have to ``announce_rows``.
         """
 
     def purge(self) -> None:

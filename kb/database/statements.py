@@ -1,4 +1,4 @@
-"""Statements that SQL leaves to each database: upsert, many values, and claim for leased queues.
+"""Statements that SQL leaves to each database: upsert, many values, leased queues, order of ids.
 
 They work on the connection of a transaction, so that repositories need no other handle. Statements
 that are plain SQL belong to the repositories.
@@ -30,13 +30,15 @@ from kb.database.sqlite.dialect import SqliteStatements
 
 
 class Statements(Protocol):
-    """What a database writes in its own way. ``upsert`` and ``one_of`` below say what they mean."""
+    """What a database writes in its own way. The functions below say what they mean."""
 
     def upsert(
         self, table: Table, keys: tuple[str, ...], update: tuple[str, ...], add: tuple[str, ...]
     ) -> Executable: ...
 
     def one_of(self, column: Column[int], values: Collection[int]) -> ColumnElement[bool]: ...
+
+    def announce_rows(self, connection: Connection, table: Table) -> None: ...
 
 
 #: SQLAlchemy's name of a database -> its statements.
@@ -77,6 +79,14 @@ def one_of(
 ) -> ColumnElement[bool]:
     """The column has one of many values, which are sent as one parameter."""
     return _STATEMENTS[connection.dialect.name].one_of(column, values)
+
+
+def announce_rows(connection: Connection, table: Table) -> None:
+    """Before a transaction inserts rows of which ``Database.settled`` is asked.
+
+    Not needed by writers that name no subject, since no other runs beside them.
+    """
+    _STATEMENTS[connection.dialect.name].announce_rows(connection, table)
 
 
 def is_unclaimed(table: FromClause, now: dt.datetime) -> ColumnElement[bool]:

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from kb.database.metadata import USAGE
 from kb.errors import TooMany
@@ -45,7 +45,6 @@ def count_uses(connection: Connection, limits: Sequence[UsageLimit], now: dt.dat
 
     Then it returns the seconds to wait until there is room in all of them.
     """
-    connection.execute(delete(USAGE).where(USAGE.c.at <= now - LONGEST_WINDOW))
     wait = max((_wait(connection, limit, now) for limit in limits), default=0)
     if not wait:
         for limit in limits:

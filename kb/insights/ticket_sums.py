@@ -56,11 +56,12 @@ class TicketSums:
         return total
 
     def _count_batch(self) -> int:
+        settled = self._database.settled(EVENTS)
         with self._database.read() as connection:
-            if not _next_events(connection, 1):
+            if not _next_events(connection, settled, 1):
                 return 0  # without queueing with the writers
-        with self._database.write() as connection:
-            events = _next_events(connection, _BATCH)
+        with self._database.write("ticket sums") as connection:
+            events = _next_events(connection, settled, _BATCH)
             if events:
                 _count_events(connection, events)
                 _count_targets(connection, {event.ticket_id for event in events})
@@ -84,7 +85,7 @@ def bucket_duration(bucket: int) -> dt.timedelta:
     return dt.timedelta(minutes=2 ** (bucket / _BUCKETS_PER_DOUBLING) - 1)
 
 
-def _next_events(connection: Connection, limit: int) -> Sequence[Row[Any]]:
+def _next_events(connection: Connection, settled: int, limit: int) -> Sequence[Row[Any]]:
     counted = select(COUNTERS.c.value).where(COUNTERS.c.name == _COUNTER)
     query = (
         select(
@@ -102,7 +103,7 @@ def _next_events(connection: Connection, limit: int) -> Sequence[Row[Any]]:
             TICKETS.c.created_at,
         )
         .join_from(EVENTS, TICKETS, EVENTS.c.ticket_id == TICKETS.c.id)
-        .where(EVENTS.c.id > func.coalesce(counted.scalar_subquery(), 0))
+        .where(EVENTS.c.id > func.coalesce(counted.scalar_subquery(), 0), EVENTS.c.id <= settled)
         .order_by(EVENTS.c.id)
         .limit(limit)
     )

@@ -143,7 +143,7 @@ class IndexRuns:
             if connection.execute(unclaimed).first() is None:
                 return None
 
-        with self._database.write() as connection:
+        with self._database.write_beside() as connection:
             first = open_runs.order_by(INDEX_RUNS.c.id).limit(1)
             rows = claim(connection, first, lease=INDEX_RUN_LEASE, now=now)
             if not rows:
@@ -215,7 +215,7 @@ class IndexRuns:
             INDEX_RUNS.c.state == "running",
             INDEX_RUNS.c.lease == run.lease,
         )
-        with self._database.write() as connection:
+        with self._database.write_beside() as connection:
             statement = update(INDEX_RUNS).where(*is_leased).values(values)
             return bool(connection.execute(statement).rowcount)
 

@@ -147,12 +147,14 @@ class Outbox:
         with one that was held, or has waited long, all others that were or have. A batch beyond a
         cap is held instead.
         """
-        with self._database.write() as connection:
+        counted = queue is MAIL_QUEUE  # against the caps, and those by one worker at a time
+        database = self._database
+        with database.write("mail caps") if counted else database.write_beside() as connection:
             while rows := self._claim_rows(connection, queue, now, limit):
                 batches = [
                     batch
                     for batch in _batches(queue, map(queue.to_message, rows), now)
-                    if queue is not MAIL_QUEUE or self._has_room(connection, batch, now)
+                    if not counted or self._has_room(connection, batch, now)
                 ]
                 if batches:
                     return batches
@@ -291,7 +293,7 @@ class Outbox:
         updates: Sequence[tuple[ClaimedMessage, Mapping[str, Any]]],
     ) -> None:
         table = queue.table
-        with self._database.write() as connection:
+        with self._database.write_beside() as connection:
             for message, values in updates:
                 still_pending = (table.c.id == message.id, table.c.state == "pending")
                 connection.execute(

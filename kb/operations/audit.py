@@ -115,7 +115,7 @@ class AuditLog:
 
     def add(self, entry: AuditEntry) -> None:
         """Add an entry in a transaction of its own."""
-        with self._database.write() as connection:
+        with self._database.write_beside() as connection:
             add_entry(connection, entry)
 
     def page(self, *, before: int = 0, limit: int = 100) -> tuple[AuditEntry, ...]:

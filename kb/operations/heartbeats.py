@@ -21,7 +21,7 @@ RECENT = dt.timedelta(hours=24)
 
 def beat(database: Database, name: str, now: dt.datetime) -> None:
     """Say that ``name`` is alive. Raises Unavailable."""
-    with database.write() as connection:
+    with database.write_beside() as connection:
         row = {"name": name, "at": now}
         upsert(connection, HEARTBEATS, [row], keys=("name",), update=("at",))
 

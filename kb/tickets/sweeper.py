@@ -19,12 +19,14 @@ from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.sla.policy import SlaPolicy
 from kb.tickets.lifecycle import Status
 from kb.tickets.recipients import staff_mails
-from kb.tickets.repository.due_tickets import DueTicket, DueTickets
+from kb.tickets.repository.due_tickets import DueTicket, DueTickets, due_serials
+from kb.tickets.repository.repository import ticket_subject
 from kb.tickets.sla_targets import BREACH, Forecast, PolicyVersions, forecast
 from kb.tickets.staff.choices import StaffEvent, StaffEventFacts, StaffNews, told_of
 from kb.tickets.ticket import Alarm
 
 _BATCH = 250
+_SUBJECT = "sweeper"
 #: An alarm that is noticed later than this is marked late.
 _PUNCTUAL = dt.timedelta(minutes=2)
 
@@ -61,14 +63,18 @@ class Sweeper:
 
     def _sweep_batch(self, now: dt.datetime, batch: int) -> tuple[int, int]:
         """How many tickets were due, and how many alarms they caused."""
-        with self._database.write() as connection:
+        with self._database.read() as connection:
+            serials = due_serials(connection, now, batch)
+        if not serials:
+            return 0, 0
+        with self._database.write(_SUBJECT, *map(ticket_subject, serials)) as connection:
             due = DueTickets(connection)
-            tickets = due.load(now, batch)
-            if not tickets:
-                return 0, 0
+            tickets = due.load(now, serials)
+            if not tickets:  # another sweeper was faster
+                return len(serials), 0
             # What comes due after the last ticket of a full batch waits for the next batch, so that
             # everything is recorded in order.
-            horizon = now if len(tickets) < batch else tickets[-1].next_at
+            horizon = now if len(serials) < batch else tickets[-1].next_at
             swept = [self._judge(due, ticket, horizon) for ticket in tickets]
             due.save(
                 (result.ticket, result.status, result.remind_at, result.forecast)
@@ -80,7 +86,7 @@ class Sweeper:
             due.add_alarms(((ticket.serial, alarm) for ticket, alarm in alarms))
             if alarms:
                 self._notify(due, alarms, now)
-            return len(tickets), len(alarms)
+            return len(serials), len(alarms)
 
     def _judge(self, due: DueTickets, ticket: DueTicket, horizon: dt.datetime) -> _Swept:
         status, remind_at, history = ticket.status, ticket.remind_at, ticket.history

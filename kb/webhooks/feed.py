@@ -91,17 +91,17 @@ class WebhookFeed:
         receivers = self.receivers()
         if not receivers:
             return 0
-        with self._database.write() as connection:
+        settled = {source: self._database.settled(source.table) for source in _SOURCES}
+        with self._database.write("webhook feed") as connection:
             return sum(
-                _enqueue(connection, source, receivers, now)
-                for source in (_TICKET_EVENTS, _TICKET_ALARMS, _PROBLEM_UPDATES)
+                _enqueue(connection, source, settled[source], receivers, now) for source in _SOURCES
             ) + _enqueue_votes(connection, receivers, now)
 
     def add_articles(self, articles: Sequence[PublishedArticle], now: dt.datetime) -> None:
         """Adds the jobs of a new generation, only once among all workers."""
         payloads = [_article_payload(article, now) for article in articles]
         receivers = self.receivers()
-        with self._database.write() as connection:
+        with self._database.write_beside() as connection:
             _add_jobs(connection, [(payload, now) for payload in payloads], receivers, now)
 
 
@@ -117,18 +117,20 @@ class _Source:
 def _enqueue(
     connection: Connection,
     source: _Source,
+    settled: int,
     receivers: Sequence[WebhookReceiver],
     now: dt.datetime,
 ) -> int:
     table = source.table
     cursor = _cursor(connection, source.cursor)
     if cursor is None:
-        newest = connection.execute(select(func.max(table.c.id))).scalar() or 0
+        newest_id = select(func.max(table.c.id)).where(table.c.id <= settled)
+        newest = connection.execute(newest_id).scalar() or 0
         _begin_at(connection, source.cursor, newest)
         return 0
 
-    query = select(table).where(table.c.id > cursor).order_by(table.c.id).limit(_BATCH)
-    rows = connection.execute(query).all()
+    new = (table.c.id > cursor, table.c.id <= settled)
+    rows = connection.execute(select(table).where(*new).order_by(table.c.id).limit(_BATCH)).all()
     if rows:
         payloads = [(source.payload(connection, row), row.at) for row in rows]
         _add_jobs(connection, payloads, receivers, now)
@@ -282,3 +284,4 @@ def _article_payload(article: PublishedArticle, now: dt.datetime) -> Payload:
 _TICKET_EVENTS = _Source("webhook events", EVENTS, _event_payload)
 _TICKET_ALARMS = _Source("webhook alarms", ALARMS, _alarm_payload)
 _PROBLEM_UPDATES = _Source("webhook problems", PROBLEM_UPDATES, _problem_payload)
+_SOURCES = (_TICKET_EVENTS, _TICKET_ALARMS, _PROBLEM_UPDATES)

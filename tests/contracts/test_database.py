@@ -147,6 +147,27 @@ def test_writers_never_lose_an_update(database: Database) -> None:
     assert counters(database)["test"] == 40
 
 
+def test_a_counter_never_gives_a_value_twice(reopen: Callable[[], Database]) -> None:
+    values: list[int] = []
+    count(reopen(), "test")
+
+    def draw(database: Database) -> None:
+        for attempt in range(10):
+            with contextlib.suppress(ZeroDivisionError), database.write(f"{attempt}") as connection:
+                value = database.next_value(connection, "test")
+                if attempt % 3 == 0:  # a number that is not used may be lost
+                    raise ZeroDivisionError
+                values.append(value)
+
+    threads = [threading.Thread(target=draw, args=(reopen(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(values) == len(set(values)) == 24
+    assert min(values) > 1
+
+
 # --- upsert
 
 

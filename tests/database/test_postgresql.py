@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import (
     BigInteger,
+    Connection,
     Executable,
     Integer,
     create_engine,
@@ -29,8 +30,11 @@ from kb.database import Database, is_up_to_date, open_database
 from kb.database.metadata import COUNTERS, METADATA, Instant
 from kb.database.migrations import HEAD
 from kb.database.postgresql.server import PostgresqlServer
+from kb.database.statements import announce_rows
 from kb.errors import Misconfigured, Unavailable
+from kb.people.person import Person, Role
 from kb.settings import load_settings
+from kb.tickets.reports.changes import changes_after, is_change, last_change
 from kb.tickets.tables import EVENTS
 from tests.databases import SERVER, location_of
 
@@ -166,17 +170,20 @@ ONE_EVENT = (
 # --- writers
 
 
+BESIDE = ("beside all others",)
+
+
 class Waiting:
     """A writer in a thread, and whether it has got its turn."""
 
-    def __init__(self, database: Database, subject: str | None) -> None:
+    def __init__(self, database: Database, *subjects: str) -> None:
         self.has_turn = threading.Event()
         self.may_end = threading.Event()
-        self._thread = threading.Thread(target=self._write, args=(database, subject))
+        self._thread = threading.Thread(target=self._write, args=(database, subjects))
         self._thread.start()
 
-    def _write(self, database: Database, subject: str | None) -> None:
-        with database.write(subject):
+    def _write(self, database: Database, subjects: tuple[str, ...]) -> None:
+        with database.write_beside() if subjects == BESIDE else database.write(*subjects):
             self.has_turn.set()
             self.may_end.wait(30)
 
@@ -188,21 +195,26 @@ class Waiting:
 @pytest.mark.parametrize(
     ("first", "second", "together"),
     [
-        ("ticket 1", "ticket 2", True),
-        ("ticket 1", "ticket 1", False),
-        ("ticket 1", None, False),
-        (None, "ticket 1", False),
-        (None, None, False),
+        (("ticket 1",), ("ticket 2",), True),
+        (("ticket 1",), ("ticket 1",), False),
+        (("ticket 1", "ticket 2"), ("ticket 3", "ticket 2"), False),
+        (("ticket 1",), (), False),
+        ((), ("ticket 1",), False),
+        ((), (), False),
+        (BESIDE, ("ticket 1",), True),
+        (BESIDE, BESIDE, True),
+        (BESIDE, (), False),
+        ((), BESIDE, False),
     ],
 )
 def test_writers_of_different_subjects_run_beside_each_other(
-    tmp_path: Path, first: str | None, second: str | None, together: bool
+    tmp_path: Path, first: tuple[str, ...], second: tuple[str, ...], together: bool
 ) -> None:
     address = str(location_of(tmp_path, "postgresql"))
     with contextlib.closing(PostgresqlServer(address, deadline=30).open()) as database:
-        one = Waiting(database, first)
+        one = Waiting(database, *first)
         assert one.has_turn.wait(30)
-        two = Waiting(database, second)
+        two = Waiting(database, *second)
         if together:
             assert two.has_turn.wait(30)
         else:
@@ -228,8 +240,52 @@ def _wait_until_blocked(address: str) -> None:
 
 def test_who_waits_too_long_is_told_that_the_database_is_busy(address: str) -> None:
     with contextlib.closing(PostgresqlServer(address, deadline=0.05).open()) as database:
-        writer = Waiting(database, None)
+        writer = Waiting(database)
         assert writer.has_turn.wait(30)
         with pytest.raises(Unavailable, match="busy"), database.write("ticket 1"):
             pass
         writer.end()
+
+
+# --- ids in another order than that of the commits
+
+
+def _file_event(connection: Connection) -> int:
+    announce_rows(connection, EVENTS)
+    return int(connection.execute(text(f"{ONE_EVENT[2]} RETURNING id")).scalar_one())
+
+
+def _changes(database: Database, after: int) -> list[int]:
+    agent = Person(2, "bob@example.com", "Bob", Role.AGENT)
+    return [change.id for change in changes_after(database, agent, after, 100)]
+
+
+def test_a_later_event_waits_for_an_earlier_one_that_is_not_committed(database: Database) -> None:
+    with database.write() as connection:
+        for statement in ONE_EVENT[:2]:
+            connection.execute(text(statement))
+    with database.write_beside() as connection:
+        first = _file_event(connection)
+
+    with database.write("slow") as slow:
+        second = _file_event(slow)
+        with database.write("quick") as quick:
+            third = _file_event(quick)
+        assert second < third
+        assert _changes(database, 0) == [first]
+        assert last_change(database) == first
+        assert is_change(database, third)
+    assert _changes(database, first) == [second, third]
+    assert last_change(database) == third
+
+
+def test_an_event_that_was_rolled_back_holds_nothing_up(database: Database) -> None:
+    with database.write() as connection:
+        for statement in ONE_EVENT[:2]:
+            connection.execute(text(statement))
+    with contextlib.suppress(ZeroDivisionError), database.write("fails") as connection:
+        _file_event(connection)
+        raise ZeroDivisionError
+    with database.write_beside() as connection:
+        event_id = _file_event(connection)
+    assert _changes(database, 0) == [event_id]

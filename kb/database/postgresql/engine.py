@@ -2,25 +2,35 @@
 
 Writers are as safe as SQLite's single writer, without being one: a transaction that names what it
 writes about (``write("ticket 1042")``) excludes those that name the same and those that name
-nothing; one that names nothing excludes all others. Both are advisory locks, held until the commit.
-Queries live in the repositories.
+nothing; one that names nothing excludes all others. All of these are advisory locks, held until the
+commit. Queries live in the repositories.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, Integer, create_engine, event, text
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Integer,
+    Table,
+    TextClause,
+    create_engine,
+    event,
+    text,
+)
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from kb.database.busy import database_busy
+from kb.database.postgresql.announcements import settled_id
 from kb.database.postgresql.errors import server_error
+from kb.database.transactions import Transactions
 from kb.errors import Misconfigured
 
 #: Advisory locks are numbers that all users of a server share: this one begins with "askf".
@@ -33,14 +43,8 @@ _SERVER = text(
     "is_replica, current_setting('server_encoding') AS encoding, current_setting('fsync') = 'on' "
     "AND current_setting('synchronous_commit') <> 'off' AS syncs"
 )
-_LOCK_ALL = text("SELECT pg_advisory_xact_lock(:number)")
-_LOCK_NAME = text("SELECT pg_advisory_xact_lock_shared(:all), pg_advisory_xact_lock(:number)")
-
-
-class _Joined(threading.local):
-    """The transaction that a thread's reads and writes are part of, if it has joined them."""
-
-    connection: Connection | None = None
+_LOCK_ALL = text("SELECT pg_advisory_xact_lock(:all)")
+_NEXT_VALUE = text("UPDATE counters SET value = value + 1 WHERE name = :counter RETURNING value")
 
 
 class PostgresqlDatabase:
@@ -50,48 +54,48 @@ class PostgresqlDatabase:
         self._server = server_name(url)
         self._engine = _create_engine(url, deadline)
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ")
-        self._joined = _Joined()
+        self._counting = _create_engine(url, deadline, "-c synchronous_commit=off", size=2)
+        self._counting = self._counting.execution_options(isolation_level="AUTOCOMMIT")
+        self._transactions = Transactions(lambda error: server_error(error, self._server))
 
     def close(self) -> None:
         self._engine.dispose()
+        self._counting.dispose()
 
-    @contextlib.contextmanager
-    def read(self) -> Iterator[Connection]:
-        joined = self._joined.connection
-        if joined is not None:
-            with self._translated_errors():
-                yield joined
-            return
-        with self._translated_errors(), self._reading.begin() as connection:
-            yield connection
+    def read(self) -> AbstractContextManager[Connection]:
+        return self._transactions.read(self._reading.begin)
 
-    @contextlib.contextmanager
-    def write(self, subject: str | None = None) -> Iterator[Connection]:
-        joined = self._joined.connection
-        if joined is not None:
-            with self._translated_errors(), joined.begin_nested():
-                yield joined
-            return
-        with self._translated_errors(), self._engine.begin() as connection:
-            # READ COMMITTED: each statement sees what was committed before the lock was granted.
-            _lock(connection, subject)
-            yield connection
+    def write(self, *subjects: str) -> AbstractContextManager[Connection]:
+        return self._transactions.write(lambda: self._begin_writing(_locks(subjects)))
 
-    @contextlib.contextmanager
-    def join(self) -> Iterator[None]:
-        with self.write() as connection:
-            self._joined.connection = connection
-            try:
-                yield
-            finally:
-                self._joined.connection = None
+    def write_beside(self) -> AbstractContextManager[Connection]:
+        return self._transactions.write(lambda: self._begin_writing(()))
+
+    def join(self) -> AbstractContextManager[None]:
+        return self._transactions.join(lambda: self._begin_writing(None))
+
+    def next_value(self, connection: Connection, counter: str) -> int:
+        """Counts in a transaction of its own, or the first writer to count would hold up all
+        others until its commit. A failed transaction leaves a gap.
+
+        That commit is not synced: the server's log is written in order, so whatever is committed
+        with the value is on the disk only after it.
+        """
+        del connection
+        with self._transactions.translated_errors(), self._counting.connect() as counting:
+            return int(counting.execute(_NEXT_VALUE, {"counter": counter}).scalar_one())
+
+    def settled(self, table: Table) -> int:
+        # READ COMMITTED: not a snapshot, which would be older than what it is asked for.
+        with self._transactions.translated_errors(), self._engine.begin() as connection:
+            return settled_id(connection, table)
 
     def purge(self) -> None:
         """Rewrites every table without the rows that were deleted.
 
         The server's log and its backups have them until the server recycles them.
         """
-        with self._translated_errors(), self._engine.connect() as connection:
+        with self._transactions.translated_errors(), self._engine.connect() as connection:
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
             alone.execute(text("SET lock_timeout = '60s'"))
             alone.execute(text("SET statement_timeout = 0"))
@@ -124,16 +128,16 @@ class PostgresqlDatabase:
             return int(connection.execute(size).scalar_one())
 
     @contextlib.contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            kb_error = server_error(error.orig, self._server)
-            if kb_error is None:
-                raise
-            raise kb_error from error
-        except PoolTimeout as error:
-            raise database_busy() from error
+    def _begin_writing(self, locks: Sequence[int] | None) -> Iterator[Connection]:
+        """``locks`` of the subjects; None excludes all other writers."""
+        with self._engine.begin() as connection:
+            # READ COMMITTED: each statement sees what was committed before the locks were granted.
+            if locks is None:
+                connection.execute(_LOCK_ALL, {"all": _ALL_WRITERS})
+            else:
+                names = {f"lock{position}": lock for position, lock in enumerate(locks)}
+                connection.execute(_lock_statement(len(locks)), {"all": _ALL_WRITERS, **names})
+            yield connection
 
 
 def server_name(url: URL) -> str:
@@ -141,29 +145,35 @@ def server_name(url: URL) -> str:
     return f"The database {url.database} at {url.host or 'the local socket'}:{url.port or 5432}"
 
 
-def _lock(connection: Connection, subject: str | None) -> None:
-    if subject is None:
-        connection.execute(_LOCK_ALL, {"number": _ALL_WRITERS})
-        return
-    digest = hashlib.blake2b(subject.encode(), digest_size=8).digest()
-    number = int.from_bytes(digest, "big", signed=True)
-    connection.execute(_LOCK_NAME, {"all": _ALL_WRITERS, "number": number})
+def _locks(subjects: Sequence[str]) -> Sequence[int] | None:
+    """In one order for all writers, so that no two wait for each other."""
+    if not subjects:
+        return None
+    digests = (hashlib.blake2b(each.encode(), digest_size=8).digest() for each in subjects)
+    return sorted({int.from_bytes(digest, "big", signed=True) for digest in digests})
 
 
-def _create_engine(url: URL, deadline: float) -> Engine:
-    options = f"-c lock_timeout={int(deadline * 1000)} -c statement_timeout={_STATEMENT_TIMEOUT}"
+@lru_cache(maxsize=64)
+def _lock_statement(count: int) -> TextClause:
+    """Locks are taken from left to right."""
+    subjects = (f", pg_advisory_xact_lock(:lock{position})" for position in range(count))
+    return text(f"SELECT pg_advisory_xact_lock_shared(:all){''.join(subjects)}")
+
+
+def _create_engine(url: URL, deadline: float, setting: str = "", *, size: int = 8) -> Engine:
+    timeouts = f"-c lock_timeout={int(deadline * 1000)} -c statement_timeout={_STATEMENT_TIMEOUT}"
     try:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
-            pool_size=8,
-            max_overflow=24,
+            pool_size=size,
+            max_overflow=3 * size,
             pool_timeout=deadline,
             # After a restart of the server, nobody sees an error.
             pool_pre_ping=True,
             pool_use_lifo=True,
             connect_args={
                 "connect_timeout": _CONNECT_TIMEOUT,
-                "options": options,
+                "options": f"{timeouts} {setting}",
                 "application_name": "askfirst",
             },
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 
-from sqlalchemy import Column, ColumnElement, Executable, Table, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Executable, Table, func, select
 from sqlalchemy.dialects.sqlite import insert
 
 from kb.database.on_conflict import insert_or_change
@@ -20,3 +20,6 @@ class SqliteStatements:
     def one_of(self, column: Column[int], values: Collection[int]) -> ColumnElement[bool]:
         rows = func.json_each(json.dumps(sorted(values))).table_valued("value")
         return column.in_(select(rows.c.value))
+
+    def announce_rows(self, connection: Connection, table: Table) -> None:
+        """With one writer at a time, rows appear in the order of their ids."""

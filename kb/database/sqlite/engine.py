@@ -10,20 +10,22 @@ from __future__ import annotations
 import contextlib
 import itertools
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, bindparam, create_engine, event, select, update
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from kb.database.busy import database_busy
+from kb.database.metadata import COUNTERS
 from kb.database.sqlite.errors import as_kb_error, file_errors
 from kb.database.sqlite.file_lock import file_lock
+from kb.database.transactions import Transactions
 
 _PURGE_DEADLINE = 60.0  # seconds
 #: After this many transactions of this process a thread moves the log into the database. A writer
@@ -31,12 +33,9 @@ _PURGE_DEADLINE = 60.0  # seconds
 _CHECKPOINT_INTERVAL = 100
 #: Pages in the log at which a writer moves it nevertheless, because no thread has done so.
 _MAX_LOG_PAGES = 16_000
-
-
-class _Joined(threading.local):
-    """The transaction that a thread's reads and writes are part of, if it has joined them."""
-
-    connection: Connection | None = None
+_THIS_COUNTER = COUNTERS.c.name == bindparam("counter")
+_INCREMENT = update(COUNTERS).where(_THIS_COUNTER).values(value=COUNTERS.c.value + 1)
+_VALUE = select(COUNTERS.c.value).where(_THIS_COUNTER)
 
 
 class SqliteDatabase:
@@ -47,8 +46,8 @@ class SqliteDatabase:
         self._deadline = deadline
         self._turn = threading.Lock()
         self._engine = _create_engine(path, deadline)
-        self._joined = _Joined()
-        self._transactions = itertools.count(1)
+        self._transactions = Transactions(lambda error: as_kb_error(error, path))
+        self._transactions_done = itertools.count(1)
         self._checkpointing = threading.Lock()
         self._checkpointer: threading.Thread | None = None
 
@@ -57,40 +56,26 @@ class SqliteDatabase:
             self._checkpointer.join()
         self._engine.dispose()
 
-    @contextlib.contextmanager
-    def read(self) -> Iterator[Connection]:
-        joined = self._joined.connection
-        if joined is not None:
-            with self._translated_errors():
-                yield joined
-            return
-        with self._translated_errors(), self._engine.begin() as connection:
-            yield connection
+    def read(self) -> AbstractContextManager[Connection]:
+        return self._transactions.read(self._engine.begin)
 
-    @contextlib.contextmanager
-    def write(self, subject: str | None = None) -> Iterator[Connection]:
-        del subject  # there is one writer at a time
-        joined = self._joined.connection
-        if joined is not None:
-            with self._translated_errors(), joined.begin_nested():
-                yield joined
-            return
-        with self._translated_errors(), self._turn_to_write(), self._engine.connect() as connection:
-            writing = connection.execution_options(begin="BEGIN IMMEDIATE")
-            with writing.begin():
-                yield writing
+    def write(self, *subjects: str) -> AbstractContextManager[Connection]:
+        del subjects  # there is one writer at a time
+        return self._transactions.write(self._begin_writing)
 
-        if next(self._transactions) % _CHECKPOINT_INTERVAL == 0:
-            self._start_checkpoint()
+    def write_beside(self) -> AbstractContextManager[Connection]:
+        return self.write()
 
-    @contextlib.contextmanager
-    def join(self) -> Iterator[None]:
-        with self.write() as connection:
-            self._joined.connection = connection
-            try:
-                yield
-            finally:
-                self._joined.connection = None
+    def join(self) -> AbstractContextManager[None]:
+        return self._transactions.join(self._begin_writing)
+
+    def next_value(self, connection: Connection, counter: str) -> int:
+        connection.execute(_INCREMENT, {"counter": counter})
+        return int(connection.execute(_VALUE, {"counter": counter}).scalar_one())
+
+    def settled(self, table: Table) -> int:
+        del table  # one writer at a time: rows appear in the order of their ids
+        return sys.maxsize
 
     def purge(self) -> None:
         """Rewrites the file without free pages, and empties the log, which has earlier pages.
@@ -164,16 +149,14 @@ class SqliteDatabase:
             self._turn.release()
 
     @contextlib.contextmanager
-    def _translated_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError as error:
-            kb_error = as_kb_error(error.orig, self.path)
-            if kb_error is None:
-                raise
-            raise kb_error from error
-        except PoolTimeout as error:
-            raise database_busy() from error
+    def _begin_writing(self) -> Iterator[Connection]:
+        with self._turn_to_write(), self._engine.connect() as connection:
+            writing = connection.execution_options(begin="BEGIN IMMEDIATE")
+            with writing.begin():
+                yield writing
+
+        if next(self._transactions_done) % _CHECKPOINT_INTERVAL == 0:
+            self._start_checkpoint()
 
 
 def _create_engine(path: Path, deadline: float) -> Engine:

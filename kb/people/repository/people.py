@@ -231,7 +231,7 @@ class PeopleRepository:
         Without ``contact_roles`` (None), those of somebody who is new in the organisation.
         Raises Conflict when the address has an account.
         """
-        with self._database.write() as connection:
+        with self._database.write("people") as connection:
             organisation_id = find_or_add_organisation(
                 connection, person.organisation, organisation_category, now
             )

@@ -37,6 +37,10 @@ class AttemptLimit:
     longest_delay: dt.timedelta
 
 
+#: Attempts are counted before another one is allowed.
+_ATTEMPTS = "sign-in attempts"
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One place where a person is signed in. ``id`` can end the session but opens nothing."""
@@ -69,7 +73,7 @@ class SessionRepository:
         The attempt counts as failed before the password is verified, so that many at once cannot
         evade the limit; ``begin`` clears it. Raises TooMany.
         """
-        with self._database.write() as connection:
+        with self._database.write(_ATTEMPTS) as connection:
             count_attempt(connection, account, network, limit, now)
             row = connection.execute(
                 select(PEOPLE.c.id, PEOPLE.c.password_hash, PEOPLE.c.demo).where(
@@ -99,7 +103,7 @@ class SessionRepository:
 
         ``password_hash`` replaces one that was made with other costs.
         """
-        with self._database.write() as connection:
+        with self._database.write(_ATTEMPTS) as connection:
             clear_attempts(connection, attempts)
             connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now))
             connection.execute(
@@ -118,7 +122,7 @@ class SessionRepository:
 
     def forgive(self, account: bytes) -> None:
         """Clears the failed attempts of an account, since one has succeeded."""
-        with self._database.write() as connection:
+        with self._database.write(_ATTEMPTS) as connection:
             clear_attempts(connection, (account,))
 
     def all(
@@ -146,7 +150,7 @@ class SessionRepository:
         )
 
     def end(self, token_hash: bytes) -> None:
-        with self._database.write() as connection:
+        with self._database.write_beside() as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.token_hash == token_hash))
 
     def end_of_person(self, person_id: int, session_id: str) -> bool:

@@ -33,9 +33,16 @@ class TicketChange:
 
 
 def last_change(database: Database) -> int:
-    """The id of the newest event, 0 before the first one."""
+    """The id of the newest event that no other can precede any more, 0 before the first one."""
+    query = select(func.max(EVENTS.c.id)).where(EVENTS.c.id <= database.settled(EVENTS))
     with database.read() as connection:
-        return connection.execute(select(func.max(EVENTS.c.id))).scalar() or 0
+        return connection.execute(query).scalar() or 0
+
+
+def is_change(database: Database, event_id: int) -> bool:
+    """Whether there is an event with this id, or a later one."""
+    with database.read() as connection:
+        return event_id <= (connection.execute(select(func.max(EVENTS.c.id))).scalar() or 0)
 
 
 def changes_after(
@@ -51,7 +58,7 @@ def changes_after(
         )
         .join(TICKETS, EVENTS.c.ticket_id == TICKETS.c.id)
         .outerjoin(ORGANISATIONS, TICKETS.c.organisation_id == ORGANISATIONS.c.id)
-        .where(EVENTS.c.id > after)
+        .where(EVENTS.c.id > after, EVENTS.c.id <= database.settled(EVENTS))
         .order_by(EVENTS.c.id)
         .limit(limit)
     )

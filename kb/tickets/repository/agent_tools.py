@@ -102,7 +102,7 @@ class AgentTools:
             .where(PRESENCE.c.ticket_id == serial, PRESENCE.c.person_id != person_id)
             .order_by(PEOPLE.c.name)
         )
-        with self._database.write() as connection:
+        with self._database.write("presence") as connection:
             connection.execute(delete(PRESENCE).where(PRESENCE.c.at <= now - _AWAY_AFTER))
             upsert(
                 connection,
@@ -116,7 +116,7 @@ class AgentTools:
             )
 
     def leave(self, serial: int, person_id: int) -> None:
-        with self._database.write() as connection:
+        with self._database.write("presence") as connection:
             this = (PRESENCE.c.ticket_id == serial, PRESENCE.c.person_id == person_id)
             connection.execute(delete(PRESENCE).where(*this))
 
@@ -144,7 +144,7 @@ class AgentTools:
             REPLY_DRAFTS.c.person_id == person_id,
             REPLY_DRAFTS.c.form == form,
         )
-        with self._database.write() as connection:
+        with self._database.write_beside() as connection:
             if body:
                 keys = ("ticket_id", "person_id", "form")
                 upsert(connection, REPLY_DRAFTS, draft, keys=keys, update=("body", "at"))

@@ -32,7 +32,7 @@ class CopyRepository:
         query = select(COPIES.c.token).where(
             COPIES.c.ticket_id == serial, COPIES.c.address == address
         )
-        with self._database.write() as connection:
+        with self._database.write_beside() as connection:
             upsert(connection, COPIES, row, keys=("ticket_id", "address"))
             return str(connection.execute(query).scalar_one())
 

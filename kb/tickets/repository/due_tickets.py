@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from kb.database.statements import announce_rows
 from kb.notifications.queue import NewNotice, insert_notices, notice_rows
 from kb.sla.clock import SlaEvent
 from kb.tickets.lifecycle import Status, Verb
@@ -64,15 +65,23 @@ class DueTicket:
     history: tuple[SlaEvent, ...]
 
 
+def due_serials(connection: Connection, now: dt.datetime, limit: int) -> Sequence[int]:
+    """Tickets that are due, the first to come due first."""
+    due = select(TICKETS.c.id).where(TICKETS.c.next_at <= now)
+    first = due.order_by(TICKETS.c.next_at, TICKETS.c.id).limit(limit)
+    return connection.execute(first).scalars().all()
+
+
 class DueTickets:
     """The due tickets of one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def load(self, now: dt.datetime, limit: int) -> list[DueTicket]:
-        """In the order in which they came due."""
-        rows = self._connection.execute(_DUE.where(TICKETS.c.next_at <= now).limit(limit)).all()
+    def load(self, now: dt.datetime, serials: Sequence[int]) -> list[DueTicket]:
+        """Those of ``serials`` that are due still, in the order in which they came due."""
+        due = _DUE.where(TICKETS.c.next_at <= now, TICKETS.c.id.in_(serials))
+        rows = self._connection.execute(due).all()
         if not rows:
             return []
         histories = clock_histories(self._connection, {row.id: row.level for row in rows})
@@ -117,6 +126,7 @@ class DueTickets:
             for serial, alarm in alarms
         ]
         if rows:
+            announce_rows(self._connection, ALARMS)
             self._connection.execute(insert(ALARMS), rows)
 
     def add_resumption(self, serial: int, instant: dt.datetime) -> None:
@@ -130,6 +140,7 @@ class DueTickets:
             "by_agent": True,
             "public": False,
         }
+        announce_rows(self._connection, EVENTS)
         self._connection.execute(insert(EVENTS), event)
 
     def save(

@@ -56,7 +56,7 @@ class GuestLinkRepository:
 
     def mark_opened(self, token_hash: bytes, *, now: dt.datetime) -> None:
         this = GUEST_LINKS.c.token_hash == token_hash
-        with self._database.write() as connection:
+        with self._database.write_beside() as connection:
             connection.execute(update(GUEST_LINKS).where(this).values(opened_at=now))
 
     def count(self, serial: int, *, now: dt.datetime) -> int:

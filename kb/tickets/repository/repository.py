@@ -46,6 +46,23 @@ _TICKET = ROWS.add_columns(
 Decide = Callable[[TicketFacts], Change]
 
 
+def ticket_subject(serial: int) -> str:
+    """What a change of a ticket is saved under: two at once would decide on the same facts."""
+    return f"ticket {serial}"
+
+
+def _of_key(key: IdempotencyKey) -> tuple[str, ...]:
+    """Two forms of one person may be the same form, sent twice."""
+    return (f"person {key.person_id}",) if key.key else ()
+
+
+def _of_new(new: NewTicket) -> tuple[str, ...]:
+    """The requester's coupons are counted, and perhaps the tickets of an address."""
+    limit = new.limit
+    counted = () if limit is None else (f"{limit.scope} {limit.key.hex()}",)
+    return (f"person {new.customer_id}", *counted)
+
+
 class TicketRepository:
     """Tickets in one database. Safe for many threads."""
 
@@ -77,15 +94,15 @@ class TicketRepository:
         The serial and the fingerprint of the draft. Raises Invalid for a coupon that is used up,
         TooMany, and Unavailable when nothing could be saved.
         """
-        with self.database.write() as connection:
-            return save.file_once(connection, new, key)
+        with self.database.write(*_of_key(key), *_of_new(new)) as connection:
+            return save.file_once(self.database, connection, new, key)
 
     def change(self, serial: int, decide: Decide, key: IdempotencyKey) -> None:
         """Saves what ``decide`` makes of the ticket as it is now, once for each key.
 
         An error of ``decide`` leaves no trace. Raises NotFound.
         """
-        with self.database.write() as connection:
+        with self.database.write(ticket_subject(serial), *_of_key(key)) as connection:
             if save.serial_by_key(connection, key) is None:
                 event_id, instant = self._save_change(connection, serial, decide)
                 save.save_key(connection, key, serial, event_id, instant)
@@ -105,7 +122,8 @@ class TicketRepository:
             merged.append(ticket)
             return leave(ticket)
 
-        with self.database.write() as connection:
+        subjects = (ticket_subject(source), ticket_subject(target), *_of_key(key))
+        with self.database.write(*subjects) as connection:
             if save.serial_by_key(connection, key) is None:
                 event_id, instant = self._save_change(connection, source, leave_seen)
                 save.save_change(connection, target, lambda ticket: absorb(ticket, merged[0]))
@@ -115,7 +133,8 @@ class TicketRepository:
         """Saves that a ticket has not ended after all, and that ``target`` loses what it had taken
         over, or neither. Mails about the end that were not sent yet are not sent.
         """
-        with self.database.write() as connection:
+        serials = (serial,) if target is None else (serial, target)
+        with self.database.write(*map(ticket_subject, serials)) as connection:
             if target is not None:
                 save.delete_merge_link(connection, target, serial)
                 save.save_change(connection, target, leave)
@@ -126,11 +145,12 @@ class TicketRepository:
 
         The serial of the part.
         """
-        with self.database.write() as connection:
+        subjects = (ticket_subject(serial), *_of_key(key), *_of_new(part))
+        with self.database.write(*subjects) as connection:
             made_before = save.serial_by_key(connection, key)
             if made_before is not None:
                 return made_before
-            part_serial = save.save_ticket(connection, part, key)
+            part_serial = save.save_ticket(self.database, connection, part, key)
             self._save_change(connection, serial, decide)
             return part_serial
 

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from kb import ids
 from kb.analytics.deflection import end_episode, reopen_episode
-from kb.database.metadata import COUNTERS
-from kb.database.statements import upsert
+from kb.database import Database
+from kb.database.statements import announce_rows, upsert
 from kb.database.usage_limits import count_use
 from kb.errors import Invalid
 from kb.notifications.queue import NewNotice, add_notices
@@ -68,9 +68,6 @@ _FILED_BY_KEY = (
     .join_from(IDEMPOTENCY_KEYS, EVENTS, IDEMPOTENCY_KEYS.c.event_id == EVENTS.c.id)
     .where(*_THIS_KEY)
 )
-_THIS_COUNTER = COUNTERS.c.name == "ticket"
-_INCREMENT = update(COUNTERS).where(_THIS_COUNTER).values(value=COUNTERS.c.value + 1)
-_SERIAL = select(COUNTERS.c.value).where(_THIS_COUNTER)
 
 
 # --- Idempotency keys
@@ -116,7 +113,9 @@ def _key_parameters(key: IdempotencyKey) -> dict[str, object]:
 # --- A new ticket
 
 
-def file_once(connection: Connection, new: NewTicket, key: IdempotencyKey) -> tuple[int, str]:
+def file_once(
+    database: Database, connection: Connection, new: NewTicket, key: IdempotencyKey
+) -> tuple[int, str]:
     """As ``save_ticket``, unless the key has filed a ticket: then that one is meant.
 
     The serial, and the fingerprint of the draft that was filed.
@@ -124,17 +123,18 @@ def file_once(connection: Connection, new: NewTicket, key: IdempotencyKey) -> tu
     filed_before = filed_by_key(connection, key)
     if filed_before is not None:
         return filed_before
-    return save_ticket(connection, new, key), new.event.facts["filed_as"]
+    return save_ticket(database, connection, new, key), new.event.facts["filed_as"]
 
 
-def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> int:
+def save_ticket(
+    database: Database, connection: Connection, new: NewTicket, key: IdempotencyKey
+) -> int:
     """The new ticket's serial. Raises Invalid for a coupon that is used up, TooMany."""
     instant = new.event.at
     if new.limit is not None:
         count_use(connection, new.limit, instant)
 
-    connection.execute(_INCREMENT)
-    serial = int(connection.execute(_SERIAL).scalar_one())
+    serial = database.next_value(connection, "ticket")
     connection.execute(insert(TICKETS), _ticket_row(new, serial))
     title = indexed_title(new.draft.title, new.field_words)
     event_id = _save_event(connection, serial, new.event, title=title)
@@ -479,6 +479,7 @@ def _save_event(connection: Connection, serial: int, event: NewEvent, *, title: 
         "body": event.body,
         "facts": dict(event.facts),
     }
+    announce_rows(connection, EVENTS)
     primary_key = connection.execute(insert(EVENTS), row).inserted_primary_key
     event_id = int(primary_key[0]) if primary_key else 0
     fulltext.index_event(connection, event_id, title, event.body)

@@ -121,9 +121,10 @@ def whole_or_none(data: Path, before: int, key: str) -> None:
             raise AssertionError(f"{key} was filed twice")
         ticket = world.desk.ticket(number, world.bob, now=FRIDAY + HOUR)
         [attachment] = ticket.events[0].attachments
-        _, path = world.desk.attachment(attachment.ref, world.alice)
-        if path.read_bytes() != f"the log of {key}\n".encode():
-            raise AssertionError(f"{key}: the file is not whole")
+        _, file = world.desk.attachment(attachment.ref, world.alice)
+        with file:
+            if file.read() != f"the log of {key}\n".encode():
+                raise AssertionError(f"{key}: the file is not whole")
     finally:
         world.database.close()
 

@@ -47,7 +47,7 @@ from kb.sla.clock import PolicyVersion
 from kb.sla.policy import SlaPolicy
 from kb.sla.policy_reload import PolicyWatch
 from kb.subscriptions.subscriptions import Subscriptions
-from kb.tickets.attachments.files import Attachments
+from kb.tickets.attachments.configured import configured_attachments
 from kb.tickets.attachments.validation import AttachmentLimits
 from kb.tickets.catalogue import Catalogue, load_catalogue
 from kb.tickets.desk import Desk
@@ -141,7 +141,7 @@ class HelpCentre:
             index_runs=IndexRuns(database),
             personal_data=PersonalData(
                 database,
-                Attachments(settings.data / "attachments"),
+                configured_attachments(settings),
                 signing_keys(settings),
                 Spool(settings.data / "mail"),
             ),
@@ -217,7 +217,7 @@ def _desk(
     versions: Sequence[PolicyVersion],
     products: Catalogue,
 ) -> Desk:
-    attachments = Attachments(settings.data / "attachments")
+    attachments = configured_attachments(settings)
     return Desk(
         TicketRepository(database),
         policy,
@@ -253,7 +253,7 @@ def _inbox(
         MailRepository(database),
         desk,
         accounts,
-        Attachments(settings.data / "attachments"),
+        configured_attachments(settings),
         signing_keys=partial(signing_keys, settings),
         site=MailSite(
             policy,

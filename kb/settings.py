@@ -236,8 +236,9 @@ SETTINGS: tuple[Setting, ...] = (
         "folder",
         _blobs,
         "folder, an absolute path, or s3:// with a bucket and a prefix",
-        "The store through which machines share the published index (`kb index push` and `kb index "
-        "pull`). folder: the folder `store` in `KB_DATA`. S3 requires the extra `s3`.",
+        "The store through which machines share attached files and the published index (`kb index "
+        "push` and `kb index pull`). folder: attached files stay in `KB_DATA`, and the index goes "
+        "to the folder `store` in it. S3 requires the extra `s3`.",
     ),
     Setting(
         "content", "content", Path, "a folder", "The folder for articles, policies and catalogue."
@@ -889,6 +890,11 @@ class Settings:
     def database_location(self) -> Path | str:
         """For ``kb.database``: the data folder for SQLite, else the address of the database."""
         return self.data if self.database == "sqlite" else self.database
+
+    @property
+    def shares_blobs(self) -> bool:
+        """Whether other machines can read the store, which then has the attached files too."""
+        return self.blobs != "folder"
 
     @property
     def blob_address(self) -> str:

@@ -75,6 +75,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "kb.sla",
         "kb.subscriptions",
         "kb.tickets",
+        "kb.tickets.attachments",
         "kb.tickets.repository",
     },
 }
@@ -97,7 +98,7 @@ ROOMS |= {
         "kb.tickets.repository",
     },
     "kb.tickets.actions": _TICKETS | {"kb.tickets.attachments", "kb.tickets.repository"},
-    "kb.tickets.attachments": _TICKETS,
+    "kb.tickets.attachments": _TICKETS | {"kb.blobs", "kb.settings"},
     "kb.tickets.reports": _TICKETS | {"kb.tickets.repository"},
     "kb.tickets.repository": _TICKETS,
 }

@@ -44,6 +44,8 @@ from kb.errors import Conflict, Invalid, Misconfigured, NotFound, Unavailable
 from kb.operations.audit import Action, record_command
 from kb.operations.signing_key import SIGNING_KEY_FILE
 from kb.settings import SETTINGS, Settings, environment_values
+from kb.tickets.attachments.configured import configured_attachments
+from kb.tickets.attachments.files import Attachments
 from kb.tickets.repository import numbers
 
 _FORMAT = 1
@@ -85,6 +87,7 @@ def write_backup(
     file: Path,
     *,
     database: DatabaseLocation | None = None,
+    attachments: Attachments | None = None,
     settings: Mapping[str, str],
     secrets: Mapping[str, str],
     passphrase: str,
@@ -93,7 +96,8 @@ def write_backup(
     """Write an archive of ``data`` to ``file`` while the portal runs, verify it, and report on it.
 
     ``database`` is where the tickets are, if not in ``data``; the archive has them as a file of
-    SQLite in any case, so that it can be restored anywhere.
+    SQLite in any case, so that it can be restored anywhere. ``attachments`` has those that are not
+    in ``data`` either.
     ``settings`` and ``secrets`` are values by name; secrets go in only with a ``passphrase``.
     Raises NotFound without a database, Conflict if ``file`` exists, Unavailable if the disk does
     not take it or the written archive does not verify.
@@ -112,7 +116,7 @@ def write_backup(
     try:
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
-            _write_archive(stream, data, database, settings, secrets, passphrase, now)
+            _write_archive(stream, data, database, attachments, settings, secrets, passphrase, now)
             stream.flush()
             os.fsync(stream.fileno())
 
@@ -138,6 +142,7 @@ def write_configured(settings: Settings, file: Path, now: dt.datetime) -> Backup
         settings.data,
         file,
         database=settings.database_location,
+        attachments=configured_attachments(settings),
         settings={name: text for name, text in texts.items() if name not in secret_names},
         secrets={name: text for name, text in texts.items() if name in secret_names},
         passphrase=settings.backup_passphrase,
@@ -239,6 +244,7 @@ def _write_archive(
     stream: IO[bytes],
     data: Path,
     database: DatabaseLocation,
+    attachments: Attachments | None,
     settings: Mapping[str, str],
     secrets: Mapping[str, str],
     passphrase: str,
@@ -256,6 +262,9 @@ def _write_archive(
                 if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
                     _add_file(archive, members, path, path.relative_to(data).as_posix())
 
+        if attachments is not None:
+            _add_shared(archive, members, attachments)
+
         _add_bytes(archive, members, _SETTINGS, json.dumps(settings, indent=2).encode())
         if passphrase:
             key = data / SIGNING_KEY_FILE
@@ -269,6 +278,16 @@ def _write_archive(
             "members": {name: asdict(member) for name, member in members.items()},
         }
         _add_bytes(archive, {}, _MANIFEST, json.dumps(manifest, indent=1).encode())
+
+
+def _add_shared(
+    archive: tarfile.TarFile, members: dict[str, Member], attachments: Attachments
+) -> None:
+    """Files of the store, at the place where the folder of a single machine has them."""
+    for key in attachments.elsewhere():
+        with attachments.held(key) as path:
+            if path is not None:  # else erased since the store was listed
+                _add_file(archive, members, path, f"attachments/{key[:2]}/{key}")
 
 
 def _add_file(archive: tarfile.TarFile, members: dict[str, Member], path: Path, name: str) -> None:

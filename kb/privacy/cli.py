@@ -26,7 +26,7 @@ from kb.people.cli import accounts
 from kb.privacy.export import section_sizes
 from kb.privacy.personal_data import PersonalData
 from kb.settings import Settings, load_settings
-from kb.tickets.attachments.files import Attachments
+from kb.tickets.attachments.configured import configured_attachments
 from kb.timezones import utc_now
 
 __all__ = ["accounts", "person"]
@@ -150,7 +150,7 @@ def _open(data: str | None) -> Iterator[tuple[Settings, PersonalData]]:
     if not database_exists(settings.database_location):
         raise NotFound(f"{settings.data} contains no tickets and no accounts.")
     with contextlib.closing(open_database(settings.database_location)) as database:
-        attachments = Attachments(settings.data / "attachments")
+        attachments = configured_attachments(settings)
         yield (
             settings,
             PersonalData(

@@ -63,9 +63,9 @@ class PersonalData:
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr("person.json", json.dumps(document, indent=2, ensure_ascii=False))
             for name, key in attached_files(document).items():
-                path = self.attachments.content(key)
-                if path is not None:
-                    archive.write(path, name)
+                with self.attachments.held(key) as path:
+                    if path is not None:
+                        archive.write(path, name)
 
     def erase(self, email: str, entry: AuditEntry) -> Erasure:
         """Erases the person; ``entry`` says who asked for it and when.

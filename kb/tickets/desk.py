@@ -13,7 +13,7 @@ import copy
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import BinaryIO
 
 from kb import ids
 from kb.errors import Conflict, Forbidden, Invalid, NotFound
@@ -282,12 +282,12 @@ class Desk:
         """Whether the viewer may see the tickets of all colleagues."""
         return not viewer.guest and self._repository.people.shares(viewer.organisation_id)
 
-    def attachment(self, ref: str, viewer: Person) -> tuple[Attachment, Path]:
-        """A file and its path. Raises NotFound for whoever may not see what it is attached to."""
+    def attachment(self, ref: str, viewer: Person) -> tuple[Attachment, BinaryIO]:
+        """A file, to be read. Raises NotFound for whoever may not see what it is attached to."""
         attachment = self._visible(ref, viewer)
-        return attachment, self._attachments.path(attachment)
+        return attachment, self._attachments.open(attachment)
 
-    def picture(self, ref: str, viewer: Person) -> tuple[Path, str]:
+    def picture(self, ref: str, viewer: Person) -> tuple[BinaryIO, str]:
         """A file as a picture that was encoded again, and its media type. Raises NotFound also for
         what is no picture.
         """

@@ -30,6 +30,7 @@ from kb.people.account_links import LINK_LIFETIMES, AccountLinks
 from kb.people.person import account_key
 from kb.search.documents import PUBLIC
 from kb.settings import Settings
+from kb.tickets.attachments.configured import configured_attachments
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.attachments.unfinished import UnfinishedFiles
 from kb.tickets.copies import Copies
@@ -47,7 +48,7 @@ from kb.worker.worker import Worker
 def build_worker(centre: HelpCentre) -> Worker:
     settings, database = centre.settings, centre.database
     tickets = TicketRepository(database)
-    attachments = Attachments(settings.data / "attachments")
+    attachments = configured_attachments(settings)
     feed = WebhookFeed(database, settings.webhook_urls)
 
     followers = Followers(centre.searcher, centre.subscriptions, partial(_audience_of, tickets))

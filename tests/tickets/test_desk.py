@@ -207,20 +207,22 @@ def test_a_customer_never_sees_a_note_or_its_file(world: World, number: str) -> 
     assert world.desk.queue.tickets(world.bob, words="Secret", now=FRIDAY)[0] == 1
     with pytest.raises(NotFound):
         world.desk.attachment(ref, world.alice)
-    attachment, path = world.desk.attachment(ref, world.bob)
-    assert (attachment.name, path.read_bytes()) == ("print.log", LOG.data)
+    attachment, file = world.desk.attachment(ref, world.bob)
+    with file:
+        assert (attachment.name, file.read()) == ("print.log", LOG.data)
 
 
 def test_a_file_is_found_by_whoever_may_see_its_comment(world: World) -> None:
     number = world.desk.filing.file(draft(attachments=(LOG,)), world.alice, key="k", now=FRIDAY)
     ref = world.desk.ticket(number, world.alice, now=FRIDAY).events[0].attachments[0].ref
     for person in (world.alice, world.bob):
-        attachment, path = world.desk.attachment(ref, person)
-        assert (attachment.size, attachment.media_type, path.read_bytes()) == (
-            15,
-            "text/plain",
-            LOG.data,
-        )
+        attachment, file = world.desk.attachment(ref, person)
+        with file:
+            assert (attachment.size, attachment.media_type, file.read()) == (
+                15,
+                "text/plain",
+                LOG.data,
+            )
     with pytest.raises(NotFound):
         world.desk.attachment("unknown", world.alice)
 

@@ -10,8 +10,7 @@ import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from flask import (
     Blueprint,
@@ -544,16 +543,17 @@ def attachment(ref: str, name: str) -> Response:
     return attached_file(*_first_seen(lambda viewer: centre().desk.attachment(ref, viewer)))
 
 
-def attached_file(attachment: Attachment, path: Path) -> Response:
+def attached_file(attachment: Attachment, file: BinaryIO) -> Response:
     """A file of a ticket as a download."""
     response = send_file(
-        path,
+        file,
         mimetype=attachment.media_type,
         as_attachment=True,
         download_name=attachment.name,
         conditional=False,
         etag=False,
     )
+    response.content_length = attachment.size
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
 
@@ -561,8 +561,8 @@ def attached_file(attachment: Attachment, path: Path) -> Response:
 @blueprint.get("/pictures/<ref>")
 def picture(ref: str) -> Response:
     """An attached picture on the pages of the ticket: encoded again, never as it was sent."""
-    path, media_type = _first_seen(lambda viewer: centre().desk.picture(ref, viewer))
-    response = send_file(path, mimetype=media_type, conditional=False, etag=False)
+    file, media_type = _first_seen(lambda viewer: centre().desk.picture(ref, viewer))
+    response = send_file(file, mimetype=media_type, conditional=False, etag=False)
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
 

@@ -1,33 +1,43 @@
 """Storage of attached files, so that a saved ticket never lacks one.
 
-Content-addressed: a file is named by the hash of its bytes, written to a temporary name, synced and
-renamed before the ticket's transaction commits. A file whose ticket was never saved only takes up
-space until it is removed. Which files are allowed is decided in ``validation``.
+Content-addressed: a file is named by the hash of its bytes, and stored before the ticket's
+transaction commits. A file whose ticket was never saved only takes up space until it is removed.
+Where the contents are, ``contents`` says; which files are allowed is decided in ``validation``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import io
-import os
 import secrets
-import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import BinaryIO
 
-from kb.disk import sync
+from kb.blobs import BlobStore
 from kb.errors import NotFound, Unavailable
+from kb.tickets.attachments.contents import (
+    PICTURE_SUFFIX,
+    Contents,
+    LocalContents,
+    SharedContents,
+    content_digest,
+    content_key,
+)
 from kb.tickets.attachments.pictures import SHOWN_FORMATS, encode_again
 from kb.tickets.attachments.validation import name_and_type, safe_name
 from kb.tickets.ticket import Attachment, Upload
 
 
 class Attachments:
-    """The folder of attached files. Two uploads of the same bytes are stored once."""
+    """Attached files, in ``folder`` or in a store that machines share. Two uploads of the same
+    bytes are stored once.
+    """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, store: BlobStore | None = None) -> None:
+        local = LocalContents(folder)
+        self._contents: Contents = SharedContents(store, local) if store else local
         #: Where large files arrive: beside the others, so that storing one takes only a name.
         self.incoming = folder.parent / "uploads"
 
@@ -36,31 +46,26 @@ class Attachments:
         return tuple(self._put(file) for file in files)
 
     def adopt(self, name: str, path: Path) -> Attachment:
-        """Stores a checked file that is on the disk already, and leaves it where it is: it takes
-        no further space until its other name is removed. Raises Unavailable.
+        """Stores a checked file that is on the disk already, and leaves it where it is. Raises
+        Unavailable.
         """
         with path.open("rb") as file:
-            key = hashlib.file_digest(file, _digest).hexdigest()
+            key = content_key(file)
             stored_name, media_type = name_and_type(name, file)
-        content = self._path(key)
         try:
-            if content.is_file():
-                os.utime(content)
-            else:
-                _make_folders(content)
-                _link(path, content)
+            self._contents.adopt(key, path)
         except OSError as error:
             raise _not_stored(name, error) from error
         return _attachment(stored_name, media_type, path.stat().st_size, key)
 
-    def path(self, attachment: Attachment) -> Path:
-        """The file to read. Raises NotFound when it is gone."""
-        path = self._path(attachment.key)
-        if not path.is_file():
-            raise NotFound(f"The file {attachment.name} is missing. Ask support to restore it.")
-        return path
+    def open(self, attachment: Attachment) -> BinaryIO:
+        """The file to read. Raises NotFound when it is gone, Unavailable."""
+        with self._contents.held(attachment.key) as path:
+            if path is None:
+                raise NotFound(f"The file {attachment.name} is missing. Ask support to restore it.")
+            return path.open("rb")
 
-    def picture(self, attachment: Attachment) -> tuple[Path, str]:
+    def picture(self, attachment: Attachment) -> tuple[BinaryIO, str]:
         """The attachment as a picture, and its media type. Raises NotFound for other files.
 
         It is kept beside the content until the sweep, which removes what no ticket refers to: then
@@ -69,24 +74,32 @@ class Attachments:
         not_shown = NotFound(f"{attachment.name} cannot be shown as a picture. Download it.")
         if attachment.media_type not in SHOWN_FORMATS:
             raise not_shown
-        shown = self._shown(attachment.key)
-        if not shown.is_file():
-            data = encode_again(self.path(attachment), attachment.media_type)
-            if data is None:
-                raise not_shown
-            try:
-                _write(shown, data)
-            except OSError as error:
-                raise Unavailable(
-                    f"{attachment.name} could not be shown ({error.strerror}). Download it.",
-                    retry_after=60,
-                ) from error
-        return shown, f"image/{SHOWN_FORMATS[attachment.media_type].lower()}"
+        media_type = f"image/{SHOWN_FORMATS[attachment.media_type].lower()}"
+        name = f"{attachment.key}{PICTURE_SUFFIX}"
+        with self._contents.held(name) as shown:
+            if shown is not None:
+                return shown.open("rb"), media_type
 
-    def content(self, key: str) -> Path | None:
-        """The file with this content, None when it is gone."""
-        path = self._path(key)
-        return path if path.is_file() else None
+        with self._contents.held(attachment.key) as path:
+            data = None if path is None else encode_again(path, attachment.media_type)
+        if data is None:
+            raise not_shown
+        try:
+            self._contents.write(name, data)
+        except OSError as error:
+            raise Unavailable(
+                f"{attachment.name} could not be shown ({error.strerror}). Download it.",
+                retry_after=60,
+            ) from error
+        return io.BytesIO(data), media_type
+
+    def held(self, key: str) -> AbstractContextManager[Path | None]:
+        """The file with this content for the time of the block, None when it is gone."""
+        return self._contents.held(key)
+
+    def elsewhere(self) -> Iterator[str]:
+        """The keys of contents that are in a store and not in the folder."""
+        return self._contents.elsewhere()
 
     def erase(self, keys: Iterable[str], uploads: Iterable[str] = ()) -> None:
         """Removes contents that no ticket refers to, and ``uploads`` that had not ended, at once
@@ -95,45 +108,31 @@ class Attachments:
         for ref in uploads:
             (self.incoming / ref).unlink(missing_ok=True)
         for key in keys:
-            self._path(key).unlink(missing_ok=True)
-            self._shown(key).unlink(missing_ok=True)
+            self._contents.remove(key)
+            self._contents.remove(f"{key}{PICTURE_SUFFIX}")
 
     def sweep(self, referenced: Callable[[], frozenset[str]], *, before: dt.datetime) -> int:
         """Removes files written ``before`` that no ticket refers to; returns how many.
 
-        ``referenced`` is called after the folder was read, so that a ticket that is saved meanwhile
-        keeps its files.
+        ``referenced`` is called after the files were listed, so that a ticket that is saved
+        meanwhile keeps its files.
         """
-        old = [path for path in self._folder.glob("*/*") if _written_at(path) < before.timestamp()]
+        self._contents.settle(referenced)
+        old = list(self._contents.written_before(before.timestamp()))
         keys = referenced() if old else frozenset()
-        orphans = [path for path in old if path.name not in keys]
-        for path in orphans:
-            path.unlink(missing_ok=True)
+        orphans = [name for name in old if name not in keys]
+        for name in orphans:
+            self._contents.remove(name)
         return len(orphans)
 
-    def _path(self, key: str) -> Path:
-        return self._folder / key[:2] / key
-
-    def _shown(self, key: str) -> Path:
-        return self._folder / key[:2] / f"{key}.shown"
-
     def _put(self, file: Upload) -> Attachment:
-        key = _digest(file.data).hexdigest()
-        path = self._path(key)
+        key = content_digest(file.data).hexdigest()
         try:
-            if path.is_file():
-                # As if it were written now, so that the sweep leaves it alone for a day.
-                os.utime(path)
-            else:
-                _write(path, file.data)
+            self._contents.write(key, file.data)
         except OSError as error:
             raise _not_stored(file.name, error) from error
         name, media_type = name_and_type(file.name, io.BytesIO(file.data))
         return _attachment(name, media_type, len(file.data), key)
-
-
-def _digest(data: bytes = b"") -> hashlib.blake2b:
-    return hashlib.blake2b(data, digest_size=32)
 
 
 def _attachment(name: str, media_type: str, size: int, key: str) -> Attachment:
@@ -143,51 +142,3 @@ def _attachment(name: str, media_type: str, size: int, key: str) -> Attachment:
 def _not_stored(name: str, error: OSError) -> Unavailable:
     sentence = f"{safe_name(name)} could not be stored ({error.strerror}). Nothing was saved."
     return Unavailable(sentence, field="attachments", retry_after=60)
-
-
-def _make_folders(path: Path) -> None:
-    # For the owner only, whatever the umask: customers attach confidential files.
-    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-
-
-def _link(source: Path, path: Path) -> None:
-    """A further name of a synced file, or a copy where the file system has no such names."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        try:
-            os.link(source, temporary)
-        except OSError:
-            shutil.copyfile(source, temporary)
-            sync(temporary)
-        os.utime(temporary)
-        temporary.rename(path)
-        sync(path.parent)
-        sync(path.parent.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _written_at(path: Path) -> float:
-    try:
-        return path.stat().st_mtime if path.is_file() else float("inf")
-    except OSError:  # another process removed it
-        return float("inf")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """The whole file under its name and on the disk, or no file at all."""
-    _make_folders(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(
-            os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb"
-        ) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-        sync(path.parent)
-        sync(path.parent.parent)
-    finally:
-        temporary.unlink(missing_ok=True)

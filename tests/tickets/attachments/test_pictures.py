@@ -10,7 +10,7 @@ from PIL import Image
 
 from kb.errors import NotFound
 from kb.tickets.attachments.files import Attachments
-from kb.tickets.ticket import Upload
+from kb.tickets.ticket import Attachment, Upload
 
 SCRIPT = b"<script>alert(1)</script>"
 
@@ -21,9 +21,15 @@ def picture(format_: str, size: tuple[int, int] = (40, 30), **about: object) -> 
     return stream.getvalue()
 
 
-def size_of(path: Path) -> tuple[int, int]:
-    with Image.open(path) as shown:
+def size_of(data: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(data)) as shown:
         return shown.size
+
+
+def shown_picture(attachments: Attachments, attachment: Attachment) -> tuple[bytes, str]:
+    file, media_type = attachments.picture(attachment)
+    with file:
+        return file.read(), media_type
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "JPEG"])
@@ -31,20 +37,22 @@ def test_nothing_but_the_pixels_is_shown(tmp_path: Path, kind: str) -> None:
     attachments = Attachments(tmp_path)
     sent = picture(kind, comment=SCRIPT) + SCRIPT
     [attachment] = attachments.put([Upload(f"a.{kind.lower()}", sent)])
-    shown, media_type = attachments.picture(attachment)
-    assert SCRIPT not in shown.read_bytes()
+    shown, media_type = shown_picture(attachments, attachment)
+    assert SCRIPT not in shown
     assert media_type == ("image/jpeg" if kind == "JPEG" else "image/png")
     assert size_of(shown) == (40, 30)
-    assert attachments.path(attachment).read_bytes() == sent, "the download stays as it was sent"
-    assert attachments.picture(attachment)[0] == shown
+    with attachments.open(attachment) as file:
+        assert file.read() == sent, "the download stays as it was sent"
+    assert shown_picture(attachments, attachment)[0] == shown
     attachments.erase([attachment.key])
-    assert not shown.exists()
+    with pytest.raises(NotFound):
+        attachments.picture(attachment)
 
 
 def test_large_pictures_are_shown_smaller(tmp_path: Path) -> None:
     attachments = Attachments(tmp_path)
     [attachment] = attachments.put([Upload("a.png", picture("PNG", (4000, 500)))])
-    assert size_of(attachments.picture(attachment)[0]) == (1600, 200)
+    assert size_of(shown_picture(attachments, attachment)[0]) == (1600, 200)
 
 
 @pytest.mark.parametrize(

@@ -212,14 +212,14 @@ def test_the_same_bytes_are_kept_once_under_two_names(tmp_path: Path) -> None:
     one, two = store.put([Upload("a.txt", b"same"), Upload("b.log", b"same")])
     assert (one.key, one.size) == (two.key, 4)
     assert one.ref != two.ref
-    assert store.path(one) == store.path(two)
-    assert store.path(one).read_bytes() == b"same"
+    with store.open(one) as first, store.open(two) as second:
+        assert first.read() == second.read() == b"same"
     assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
 
 
 def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"a\.txt"):
-        Attachments(tmp_path).path(Attachment("r", "a.txt", "text/plain", 1, "00" * 32))
+        Attachments(tmp_path).open(Attachment("r", "a.txt", "text/plain", 1, "00" * 32))
 
 
 def test_a_disk_that_takes_nothing_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:

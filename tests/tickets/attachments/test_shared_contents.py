@@ -1,0 +1,116 @@
+"""Attached files in a store that machines share, beside those that a machine had before."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from kb.blobs import BlobStore, open_store
+from kb.errors import NotFound, Unavailable
+from kb.operations.backup import restore_backup, write_backup
+from kb.tickets.attachments.files import Attachments
+from kb.tickets.ticket import Attachment, Upload
+from tests.databases import location_of
+from tests.world import FRIDAY, World
+
+LOG = Upload("print.log", b"Printer on fire")
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    address = str(tmp_path / "store")
+    if request.param == "s3":
+        address = request.getfixturevalue("s3_address")
+    return open_store(address)
+
+
+def read(attachments: Attachments, attachment: Attachment) -> bytes:
+    with attachments.open(attachment) as file:
+        return file.read()
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_what_one_machine_stores_another_one_reads(store: BlobStore, tmp_path: Path) -> None:
+    one, two = (Attachments(tmp_path / name, store) for name in ("one", "two"))
+    [attachment] = one.put([LOG])
+    large = tmp_path / "large"
+    large.write_bytes(b"x" * 300_000)
+    adopted = one.adopt("large.log", large)
+    assert read(two, attachment) == LOG.data
+    assert read(two, adopted) == large.read_bytes()
+    assert not files_in(tmp_path / "one") + files_in(tmp_path / "two"), "nothing stays"
+
+
+def test_what_is_erased_on_one_machine_is_gone_everywhere(store: BlobStore, tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (40, 30), "teal").save(stream, "PNG")
+    one, two = (Attachments(tmp_path / name, store) for name in ("one", "two"))
+    [attachment] = one.put([Upload("a.png", stream.getvalue())])
+    with two.picture(attachment)[0] as first, one.picture(attachment)[0] as again:
+        assert first.read() == again.read()
+    two.erase([attachment.key])
+    with pytest.raises(NotFound):
+        one.open(attachment)
+    with pytest.raises(NotFound):
+        one.picture(attachment)
+    assert not list(store.names("attachments/"))
+
+
+def test_a_damaged_file_is_not_given_to_anybody(store: BlobStore, tmp_path: Path) -> None:
+    attachments = Attachments(tmp_path / "one", store)
+    [attachment] = attachments.put([LOG])
+    [(name, _)] = store.names("attachments/")
+    store.write(name, b"something else")
+    with pytest.raises(Unavailable, match="damaged"):
+        attachments.open(attachment)
+
+
+def test_files_from_before_are_read_and_move_to_the_store(store: BlobStore, tmp_path: Path) -> None:
+    before = Attachments(tmp_path / "one")
+    [attachment, orphan] = before.put([LOG, Upload("other.log", b"Nobody's")])
+    attachments = Attachments(tmp_path / "one", store)
+    assert read(attachments, attachment) == LOG.data
+
+    referenced = frozenset({attachment.key})
+    year_ago = FRIDAY - dt.timedelta(days=365)
+    attachments.sweep(lambda: referenced, before=year_ago)
+    assert read(Attachments(tmp_path / "two", store), attachment) == LOG.data
+    assert [path.name for path in files_in(tmp_path / "one")] == [orphan.key]
+
+
+def test_what_no_ticket_names_is_swept_from_the_store(store: BlobStore, tmp_path: Path) -> None:
+    attachments = Attachments(tmp_path / "one", store)
+    [kept, orphan] = attachments.put([LOG, Upload("other.log", b"Nobody's")])
+    referenced = frozenset({kept.key})
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    assert attachments.sweep(lambda: referenced, before=tomorrow) == 1
+    assert read(attachments, kept) == LOG.data
+    with pytest.raises(NotFound):
+        attachments.open(orphan)
+
+
+def test_a_backup_has_the_files_of_the_store(
+    store: BlobStore, world: World, tmp_path: Path
+) -> None:
+    attachments = Attachments(world.data / "attachments", store)
+    [attachment] = attachments.put([LOG])
+    write_backup(
+        world.data,
+        tmp_path / "a.backup",
+        database=location_of(world.data),
+        attachments=attachments,
+        settings={},
+        secrets={},
+        passphrase="",
+        now=FRIDAY,
+    )
+    restored = tmp_path / "restored"
+    restore_backup(tmp_path / "a.backup", restored, passphrase="", with_secrets=False, now=FRIDAY)
+    assert read(Attachments(restored / "attachments"), attachment) == LOG.data

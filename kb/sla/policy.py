@@ -275,6 +275,7 @@ class SlaPolicy:
     offers: tuple[ArticleOffer, ...] = ()
     xml_files: frozenset[str] = frozenset()  # endings of XML that can be attached as it is
     mailboxes: Mapping[str, Mailbox] = field(default_factory=dict)  # by address
+    tells_scheduled: bool = False  # the requester, when an agent becomes responsible
 
     def group(self, email: str, organisation: str) -> str:
         """The first group that includes a verified address or its organisation."""

@@ -61,6 +61,7 @@ SECTIONS = (
     "coupons",
     "reasons",
     "mailboxes",
+    "notices",
 )
 LEVEL_FIELDS = (
     "title",
@@ -174,8 +175,15 @@ def _policy(page: TomlFile, around: PolicyFileContext, sources: list[bytes]) -> 
         required=read_required(top),
         offers=read_offers(top, {"severity": tuple(severities), **known}),
         xml_files=read_xml_files(top),
+        tells_scheduled=_tells_scheduled(top),
         mailboxes=read_mailboxes(top, tuple(types), tuple(topics), severities),
     )
+
+
+def _tells_scheduled(top: TomlTable) -> bool:
+    notices = top.table("notices")
+    notices.only(("scheduled",))
+    return notices.flag("scheduled")
 
 
 def _calendars(

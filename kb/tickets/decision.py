@@ -125,6 +125,7 @@ def decide(
                 kind=effects.notice,
                 copy_to=effects.values.get("copy_to", ticket.copy_to),
             ),
+            *recipients.scheduled_notices(event, ticket, rules.policy),
             *told.notices,
         ),
         news=told.news,

@@ -743,6 +743,8 @@ ASKED_TO_COPY = "asked"
 UNDELIVERED = "undelivered"
 #: The kind of the mail that reminds a customer to change a secret that we no longer have.
 SECRET_DELETED = "secret-deleted"  # noqa: S105 - the kind of a mail
+#: The kind of the mail that tells the requester that an agent is responsible now.
+SCHEDULED = "scheduled"
 #: The kinds of mails about events whose verb would promise something else.
 HANDED_OVER, CLOSED_FOR_A_REASON = "handed-over", "closed-for-a-reason"
 #: Verb of an event, or the kind of another mail about a ticket -> what the mail says.
@@ -756,6 +758,10 @@ TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
         NEW_TICKET: MailText("New ticket", "A new ticket was filed."),
         MENTIONED_IN_NOTE: MailText(
             "You were mentioned", "A colleague mentioned you in an internal note."
+        ),
+        SCHEDULED: MailText(
+            "Your ticket is scheduled",
+            "An agent is responsible for your ticket {number} now. Its support level is {level}.",
         ),
         HANDED_OVER: MailText(
             "With our developers",

@@ -23,6 +23,7 @@ from kb.tickets.lifecycle import (
     ASKED_TO_COPY,
     MENTIONED_IN_NOTE,
     NEW_TICKET,
+    SCHEDULED,
     UNDO_WINDOW,
     UNDOABLE_VERBS,
     VERBS,
@@ -234,6 +235,23 @@ def staff_mails(
             news.mail_due(now, opens=opens, urgent=urgent),
         )
         for news in mailed
+    )
+
+
+def scheduled_notices(
+    event: NewEvent, ticket: TicketFacts, policy: SlaPolicy
+) -> tuple[NewNotice, ...]:
+    """What the requester's side is told when the first agent becomes responsible, where the
+    policies say so: the second notice after the receipt.
+    """
+    if not policy.tells_scheduled or event.verb is not Verb.ASSIGN or ticket.assignee_email:
+        return ()
+    facts = {"number": ids.ticket_number(ticket.ownership.serial), "level": ticket.level_title}
+    own = {**facts, "guest": "yes"} if ticket.customer_guest else facts
+    copies = _one_each(_willing(ticket), but={ticket.customer_email})
+    return (
+        NewNotice(SCHEDULED, ticket.customer_email, own),
+        *(NewNotice(SCHEDULED, address, {**facts, "copy": "yes"}) for address in copies),
     )
 
 

@@ -6,11 +6,15 @@ import io
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
+from sqlalchemy import select
 
 from indexer.pipeline import IndexOptions, run_index
 from indexer.sources import walk
+from kb.ids import ticket_serial
+from kb.notifications.tables import NOTICES
 from kb.settings import load_settings
 from kb.site.site_file import load_site
 from tests.stories.conftest import SITES
@@ -283,3 +287,66 @@ def test_the_form_adds_facts_about_the_browser_on_request(site_manager: Portal) 
     assert "data-add-facts" in page
     script = site_manager.browser().page(re.findall(r'src="([^"]*ticket-form\.js[^"]*)"', page)[0])
     assert "data-add-facts" in script
+
+
+#: A ticket of a visitor of the site manager.
+QUESTION = {
+    "title": "The cache is never emptied",
+    "type": "question",
+    "severity": "usage",
+    "topic": "performance",
+    "description": "Old pages are shown.",
+    "name": "Gina Guest",
+    "email": "gina@example.org",
+}
+FACTS = "PHP: 8.3\nDatabase: MariaDB 10.11 `utf8mb4`"
+
+
+def test_the_form_adds_facts_about_the_server_on_request(site_manager: Portal) -> None:
+    """The product links to the form with them; nothing is added unless the visitor says so."""
+    bob = site_manager.browser("bob")
+    page = site_manager.browser().page(f"/tickets/new?{urlencode({'facts': FACTS})}")
+    assert "data-server-facts" in page
+    assert "PHP: 8.3" in page
+    assert 'value="yes" checked' not in page
+    for key, more, added in (("asked", {"add_facts": "yes"}, True), ("not asked", {}, False)):
+        form = {**QUESTION, "facts": FACTS, "key": key, **more}
+        number = number_of(site_manager.browser().post("/tickets", form))
+        assert ("MariaDB 10.11" in bob.page(f"/desk/{number}")) == added, key
+    refused = site_manager.browser().post(
+        "/tickets", {**QUESTION, "facts": "x" * 4001, "add_facts": "yes", "key": "long"}
+    )
+    assert refused.status_code == 422
+    assert "data-server-facts" in refused.text
+    assert "data-server-facts" not in site_manager.browser().page("/tickets/new")
+
+
+def test_a_program_sends_facts_about_the_server(site_manager: Portal) -> None:
+    client = site_manager.browser().client
+    sent = client.post(
+        "/api/v1/tickets", json={**QUESTION, "facts": {"PHP": "8.3", "OS": "Debian"}}
+    )
+    page = site_manager.browser("bob").page(f"/desk/{sent.get_json()['number']}")
+    assert "PHP: 8.3\nOS: Debian" in page
+    for wrong in ("PHP 8.3", {"PHP": 8.3}, ["PHP"]):
+        assert client.post("/api/v1/tickets", json={**QUESTION, "facts": wrong}).status_code == 422
+
+
+def test_a_second_notice_says_that_the_ticket_is_scheduled(site_manager: Portal) -> None:
+    alice, bob = site_manager.browser("alice"), site_manager.browser("bob")
+    form = {**QUESTION, "key": "scheduled", "copy_to": "carla@example.com"}
+    number = number_of(alice.post("/tickets", form))
+    for agent in ("bob@example.com", "ada@example.com"):
+        bob.post(f"/desk/{number}/assign", {"agent": agent})
+    query = select(NOTICES.c.kind, NOTICES.c.recipient, NOTICES.c.facts).where(
+        NOTICES.c.ticket_id == ticket_serial(number), NOTICES.c.kind.in_(["opened", "scheduled"])
+    )
+    with site_manager.centre.database.read() as connection:
+        told = connection.execute(query.order_by(NOTICES.c.id)).all()
+    assert sorted((notice.kind, notice.recipient) for notice in told) == [
+        (kind, person)
+        for kind in ("opened", "scheduled")
+        for person in ("alice@example.com", "carla@example.com")
+    ]
+    assert all(notice.facts["number"] == number for notice in told)
+    assert len({notice.facts["level"] for notice in told}) == 1

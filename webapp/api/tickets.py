@@ -77,6 +77,7 @@ def file() -> Response:
     """Files a ticket, once per ``Idempotency-Key``; a key of the API may send files with it."""
     is_multipart = request.mimetype == "multipart/form-data"
     form = read_form(request.form) if is_multipart else read_json_form(json_body())
+    form["add_facts"] = "yes"
     form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
     checked = check_form(form, uploads(request) if is_multipart else ())
     number, customer = file_once(checked, channel="api")

@@ -39,6 +39,8 @@ FIELDS = (
     "severity_explanation",
     "topic",
     "description",
+    "facts",
+    "add_facts",
     "product",
     "module",
     "version",
@@ -53,6 +55,7 @@ FIELDS = (
 )
 MAX_CONSULTED = 20  # articles on one ticket
 MAX_CONSULTED_TEXT = 20_000  # characters
+MAX_FACTS = 4_000  # characters of what a page or program adds to the description
 MAX_HELD_LINKS = 10  # links to a guest's tickets that one browser session keeps
 
 
@@ -79,6 +82,7 @@ def blank_form(values: Mapping[str, str]) -> dict[str, str]:
     for name in ("title", "product", "version", "type", "topic", *prefilled):
         if name in values:
             form[name] = values[name][:1000]
+    form["facts"] = values.get("facts", "")[:MAX_FACTS].strip()
     form["key"], form["episode"] = secrets.token_urlsafe(18), current_visit()
     return form
 
@@ -106,7 +110,11 @@ def read_json_form(body: Mapping[str, Any]) -> dict[str, str]:
     if unknown:
         sentence = f"Unknown field {unknown[0]!r:.60}. {available(keys)}"
         raise Invalid(sentence, field="fields")
-    return read_form({**body, **own})
+    facts = body.get("facts", {})
+    if not isinstance(facts, dict) or not all(isinstance(fact, str) for fact in facts.values()):
+        raise Invalid("facts must be an object of names and texts.", field="facts")
+    lines = "\n".join(f"{name}: {fact}" for name, fact in facts.items())
+    return read_form({**body, **own, "facts": lines, "add_facts": "yes"})
 
 
 def _text(value: object) -> str:
@@ -182,6 +190,17 @@ def shown_articles(hits: Sequence[Hit]) -> str:
     return json.dumps([{"id": hit.id, "outcome": "shown"} for hit in hits])
 
 
+def _described(form: Mapping[str, str]) -> Mapping[str, str]:
+    """The form with the facts below its description, if its writer adds them. Raises Invalid."""
+    facts = form["facts"].strip().replace("`", "'")  # nothing ends the block before its end
+    if not (facts and form["add_facts"] and form["description"].strip()):
+        return form
+    if len(facts) > MAX_FACTS:
+        sentence = f"The limit of facts is {MAX_FACTS:,} characters."
+        raise Invalid(sentence, fields={"facts": sentence})
+    return {**form, "description": f"{form['description'].rstrip()}\n\n```\n{facts}\n```"}
+
+
 def check_form(form: Mapping[str, str], files: tuple[Upload, ...]) -> CheckedForm:
     """The draft and its requester. Raises Invalid with a sentence for each field at fault."""
     customer, time = person(), now()
@@ -189,7 +208,7 @@ def check_form(form: Mapping[str, str], files: tuple[Upload, ...]) -> CheckedFor
     draft = None
     try:
         draft = centre().desk.filing.check(
-            form, files, consulted_articles(form["consulted"]), now=time
+            _described(form), files, consulted_articles(form["consulted"]), now=time
         )
     except Invalid as error:
         fields = {**error.fields, **fields} or {"": error.sentence}

@@ -53,7 +53,7 @@ function consult(id, outcome) {
 
 // --- the draft
 
-const NOT_DRAFTED = new Set(["csrf_token", "attachments", "episode"]);
+const NOT_DRAFTED = new Set(["csrf_token", "attachments", "episode", "facts", "add_facts"]);
 
 function saveDraft() {
   const values = {};

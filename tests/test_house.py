@@ -365,7 +365,7 @@ ONLY_IN = {
     # in one; neither has to do with the configured database.
     "sqlite3": (
         "kb.database.sqlite",
-        "kb.search.index.document_store",
+        "kb.search.index.earlier_store",
         "indexer.readers.forums.stackexchange",
     ),
 }
@@ -374,7 +374,7 @@ SQLITE_ONLY_IN = (
     "kb.database.metadata",  # an option of an index, beside the one of PostgreSQL
     "kb.database.sqlite",
     "kb.tickets.repository.fulltext.sqlite",
-    "kb.search.index.document_store",
+    "kb.search.index.earlier_store",
     "indexer.readers.forums.stackexchange",
 )
 SQLITE = re.compile(

@@ -113,8 +113,8 @@ def partition_of(
 def _empty_store() -> DocumentStore:
     folder = Path(tempfile.mkdtemp())
     try:
-        StoreWriter(folder / "documents.sqlite").close()
-        return DocumentStore(folder / "documents.sqlite")
+        StoreWriter(folder / "documents.arrays").close()
+        return DocumentStore(folder / "documents.arrays")
     finally:
         shutil.rmtree(folder)
 

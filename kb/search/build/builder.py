@@ -54,7 +54,6 @@ from kb.search.generations.generation import (
 from kb.search.index.array_file import Arrays, load_arrays, save_arrays
 from kb.search.index.document_store import (
     STORE_FILE,
-    STORE_FILES,
     STORE_WRITE_ERRORS,
     DocumentStore,
     StoreDifference,
@@ -242,7 +241,7 @@ class IndexBuilder:
         with write_errors_as_unavailable():
             self._finish_copying()
             self._store.close()
-            self._checksums.begin(STORE_FILES)
+            self._checksums.begin(self._store.files)
             if self._operators:
                 self._start_whoosh()
 

@@ -37,11 +37,11 @@ from kb.search.index.previous import CarriedOver, Lists, PreviousPartition, spli
 from kb.search.index.spill import Columns, Spill, SpilledArray, blocks
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.index.title_ngrams import pack_title_ngrams
-from kb.search.index.title_text import pack_title_text
 from kb.search.kernels.ranges import positions_of
 from kb.search.meaning.embeddings import pack_embeddings
 from kb.search.query.spelling import Speller
 from kb.search.scoring.thread_articles import pack_thread_articles
+from kb.search.scoring.title_text import pack_title_text
 from kb.search.scoring.whole_headings import pack_headings
 
 DocumentNumbers = NDArray[np.int64]  # [documents], of the forward index

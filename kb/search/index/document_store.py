@@ -1,52 +1,46 @@
 """Document store: the documents of one generation, by id or by row.
 
-What hits show is in record files, by number. What article pages show, and what the next generation
-reuses, is in a read-only SQLite file: plain ``sqlite3``, as the file is written once and never
-changes. Ranking does not use it.
+Holds what hits show, what article pages show, and what the next generation reuses. Ranking does not
+use it. The documents stand in segments of some hundred, in the order of their rows. A segment never
+changes: the next generation links those whose documents are all still there, and writes others
+without what is gone. So a publish writes little, and nothing of a removed or an edited page stays
+behind. A small catalogue says which segments there are, and leads from ids to rows.
 """
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import hashlib
 import json
-import sqlite3
-import threading
-import weakref
 import zlib
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kb.errors import Conflict, Unavailable
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.disk import link_file
+from kb.errors import Conflict
+from kb.ids import document_key
 from kb.search.analysis.passages import SectionPassage, split_passages
 from kb.search.documents import Document, Place, stored_regions
-from kb.search.index.record_file import Records, RecordWriter
+from kb.search.index.array_file import Arrays, load_arrays, save_arrays
+from kb.search.index.earlier_store import EarlierStore
 
-STORE_FILE = "documents.sqlite"
-_SHOWN_FILE, _PASSAGES_FILE = "shown.records", "passages.records"  # beside it
-STORE_FILES = (STORE_FILE, _SHOWN_FILE, _PASSAGES_FILE)
+STORE_FILE = "documents.arrays"
 #: What writing a store raises when the disk is full or fails.
-STORE_WRITE_ERRORS = (OSError, sqlite3.Error)
+STORE_WRITE_ERRORS = (OSError,)
 
-_SCHEMA = """
-CREATE TABLE document (
-    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, audience TEXT NOT NULL,
-    title TEXT NOT NULL, digest BLOB NOT NULL);
-CREATE TABLE body (row INTEGER PRIMARY KEY, body BLOB NOT NULL);
-CREATE TABLE alias (old TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
-"""
+#: Documents of a segment, at most; and their bytes, unless it is only one.
+SEGMENT, _SEGMENT_BYTES = 512, 4 * 1024 * 1024
+_SMALL = 64  # documents; a smaller segment is written again with what comes next
 _UNPLACED: tuple[Any, ...] = ((), Place())  # folders and place
-_BODY_BY_ID = "SELECT body FROM document JOIN body USING (row) WHERE id=?"
-_BODY_BY_OLD_ID = (
-    "SELECT body FROM document JOIN body USING (row) WHERE id=(SELECT id FROM alias WHERE old=?)"
-)
-
-_AUDIENCE_BY_ANY_ID = (
-    "SELECT audience FROM document WHERE id=? "
-    "UNION ALL SELECT audience FROM alias JOIN document USING (id) WHERE old=? LIMIT 1"
-)
+# Like json.loads, but that looks for encodings and white space first.
+_decode = json.JSONDecoder().raw_decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,48 +53,79 @@ class StoreDifference:
     fresh: tuple[str, ...]
 
 
+@dataclass(slots=True)
+class _Stored:
+    """A document as a segment holds it."""
+
+    id: str
+    audience: str
+    digest: bytes
+    shown: bytes
+    body: bytes
+    passages: list[bytes]
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + len(self.shown) + sum(map(len, self.passages))
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Documents that the next segment will hold."""
+
+    documents: list[_Stored] = field(default_factory=list)
+    size: int = 0
+
+    def is_full(self, document: _Stored) -> bool:
+        """Whether ``document`` has to begin another segment."""
+        too_large = self.size + document.size > _SEGMENT_BYTES
+        return len(self.documents) >= SEGMENT or (too_large and bool(self.documents))
+
+    def arrays(self) -> Arrays:
+        documents = self.documents
+        names = sorted({document.audience for document in documents})
+        number_of = {name: number for number, name in enumerate(names)}
+        passages = [raw for document in documents for raw in document.passages]
+        counts = [len(document.passages) for document in documents]
+        return {
+            **_records("shown", [document.shown for document in documents]),
+            **_records("body", [document.body for document in documents]),
+            **_records("passage", passages),
+            "passages_of": np.array(counts, dtype=np.int32),
+            "digests": np.frombuffer(b"".join(d.digest for d in documents), dtype=np.uint8),
+            "ids": _json([document.id for document in documents]),
+            "audience_names": _json(names),
+            "audiences": np.array([number_of[d.audience] for d in documents], dtype=np.int32),
+        }
+
+
 class StoreWriter:
     """Writes the documents of a generation being built. Rows count from 0 in order of adding."""
 
     def __init__(self, path: Path) -> None:
-        with contextlib.ExitStack() as opened:
-            # Carrying over runs in another thread, while nothing is added here.
-            self._db = sqlite3.connect(path.resolve().as_uri(), uri=True, check_same_thread=False)
-            opened.callback(self._db.close)
-            # No journal and no sync while building: a half-built generation is thrown away, and a
-            # whole one is synced at the end.
-            self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
-            self._shown, self._passages = (
-                opened.enter_context(contextlib.closing(RecordWriter(path.with_name(name))))
-                for name in (_SHOWN_FILE, _PASSAGES_FILE)
-            )
-            self._open = opened.pop_all()
-        self._rows = 0
+        self._path = path
+        self._pending = _Pending()
+        self._names: list[str] = []
+        self._first_rows, self._first_passages = array("q", [0]), array("q", [0])
+        self._keys = array("Q")
+        self._ids: set[str] = set()
+        self._aliases: dict[str, str] = {}
+        self._next_segment = 0
         self._closed = False
+
+    @property
+    def files(self) -> list[str]:
+        """What was written, once it is closed."""
+        return [self._path.name, *self._names]
 
     def add(self, document: Document) -> tuple[int, list[SectionPassage]]:
         """Store one document and return its row and its passages. Raises Conflict when its id is
         there already.
         """
-        row = self._rows
+        if document.id in self._ids:
+            raise Conflict(f"Two documents have the id {document.id}; rename one of them.")
         values = json.dumps(document.to_json(), ensure_ascii=False, sort_keys=True)
         body = values.encode("utf-8", "replace")
-        columns = (
-            row,
-            document.id,
-            str(document.kind),
-            document.audience,
-            document.title,
-            document_digest(body),
-        )
-        try:
-            self._db.execute("INSERT INTO document VALUES (?,?,?,?,?,?)", columns)
-            self._db.execute("INSERT INTO body VALUES (?,?)", (row, zlib.compress(body, 1)))
-        except sqlite3.IntegrityError:
-            raise Conflict(
-                f"Two documents have the id {document.id}; rename one of them."
-            ) from None
-
         facts = (
             document.product,
             document.versions,
@@ -109,148 +134,309 @@ class StoreWriter:
             document.folders,
             document.place,
         )
-        self._shown.add((document.id, str(document.kind), document.title, facts))
         passages = split_passages(document)
-        for passage in passages:
-            self._passages.add((passage.anchor, passage.path, passage.text, passage.regions))
-
-        self._rows += 1
-        return row, passages
+        self._append(
+            _Stored(
+                document.id,
+                document.audience,
+                document_digest(body),
+                _raw((document.id, str(document.kind), document.title, facts)),
+                zlib.compress(body, 1),
+                [_raw((p.anchor, p.path, p.text, p.regions)) for p in passages],
+            )
+        )
+        return len(self._keys) - 1, passages
 
     def carry_over(
         self, previous: Path, rows: Sequence[int], firsts: Sequence[int], counts: Sequence[int]
     ) -> None:
-        """Copy ``rows`` (ascending) of the store at ``previous`` as they are; they become the rows
-        0, 1, 2 ... here.
+        """Take over ``rows`` (ascending) of the store at ``previous`` as they are; they become the
+        rows 0, 1, 2 ... here.
 
         ``firsts`` and ``counts`` give the number of each one's first passage there, and how many it
         has.
         """
-        self._db.execute("ATTACH ? AS old", (_immutable(previous),))
-        self._db.execute("CREATE TEMP TABLE keep (old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
-        self._db.executemany(
-            "INSERT INTO keep VALUES (?,?)", ((old, new) for new, old in enumerate(rows))
-        )
-        self._db.execute(
-            "INSERT INTO document SELECT keep.new, id, kind, audience, title, digest "
-            "FROM keep JOIN old.document ON row = keep.old ORDER BY keep.old"
-        )
-        self._db.execute(
-            "INSERT INTO body SELECT keep.new, body FROM keep JOIN old.body ON row = keep.old "
-            "ORDER BY keep.old"
-        )
-        self._db.commit()
-        self._db.execute("DETACH old")
+        store = DocumentStore(previous)
+        self._next_segment = store.next_segment
+        for segment in store.segments:
+            low, high = np.searchsorted(rows, (segment.first_row, segment.end_row)).tolist()
+            is_last = segment is store.segments[-1]
+            is_whole = high - low == segment.size and segment.size >= _SMALL and segment.name
+            if is_whole and not (is_last and segment.size < SEGMENT):
+                self._flush()
+                self._link(previous.with_name(segment.name), segment)
+                continue
+            for position in range(low, high):
+                first = firsts[position]
+                row = rows[position] - segment.first_row
+                passages = range(first, first + counts[position])
+                self._append(segment.stored(row, [n - segment.first_passage for n in passages]))
 
-        shown = Records(previous.with_name(_SHOWN_FILE))
-        passages = Records(previous.with_name(_PASSAGES_FILE))
-        for start, end in _consecutive(rows):
-            self._shown.copy(shown, rows[start], rows[end - 1] + 1)
-            self._passages.copy(passages, firsts[start], firsts[end - 1] + counts[end - 1])
-        self._rows = len(rows)
+    def _link(self, file: Path, segment: _Segment) -> None:
+        """Take over a whole segment."""
+        link_file(file, self._path.with_name(file.name))
+        ids = segment.part.ids()
+        self._ids.update(ids)
+        self._keys.extend(map(document_key, ids))
+        self._add_segment(file.name, segment.size, segment.part.passages)
+
+    def _append(self, document: _Stored) -> None:
+        if self._pending.is_full(document):
+            self._flush()
+        self._pending.documents.append(document)
+        self._pending.size += document.size
+        self._ids.add(document.id)
+        self._keys.append(document_key(document.id))
+
+    def _flush(self) -> None:
+        documents = self._pending.documents
+        if not documents:
+            return
+        name = f"documents-{self._next_segment:06}.arrays"
+        self._next_segment += 1
+        save_arrays(self._path.with_name(name), self._pending.arrays())
+        self._add_segment(name, len(documents), sum(len(each.passages) for each in documents))
+        self._pending = _Pending()
+
+    def _add_segment(self, name: str, size: int, passages: int) -> None:
+        self._names.append(name)
+        self._first_rows.append(self._first_rows[-1] + size)
+        self._first_passages.append(self._first_passages[-1] + passages)
 
     def alias(self, old: str, document_id: str) -> None:
         """Let an old id lead to a document; the first to claim it keeps it."""
-        self._db.execute("INSERT OR IGNORE INTO alias VALUES (?,?)", (old, document_id))
+        self._aliases.setdefault(old, document_id)
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            with self._open:
-                self._db.commit()
+        """Write what is left, and the catalogue; closing twice changes nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._flush()
+        keys = np.array(self._keys, dtype=np.uint64)
+        order = np.argsort(keys, kind="stable")
+        catalogue: Arrays = {
+            "keys": keys[order],
+            "rows": order.astype(np.int32),
+            "segments": _json(self._names),
+            "first_rows": np.array(self._first_rows, dtype=np.int64),
+            "first_passages": np.array(self._first_passages, dtype=np.int64),
+            "next_segment": np.array([self._next_segment], dtype=np.int64),
+            "aliases": _json(self._aliases),
+        }
+        save_arrays(self._path, catalogue)
+
+
+class _SegmentFile:
+    """The documents of one file, by their numbers in it (see ``EarlierStore``)."""
+
+    def __init__(self, path: Path) -> None:
+        self._arrays = load_arrays(path)
+        self.size, self.passages = (
+            self._arrays[f"{name}_ends"].size - 1 for name in ("shown", "passage")
+        )
+
+    def shown(self, row: int) -> bytes:
+        return self._record("shown", row)
+
+    def passage(self, number: int) -> bytes:
+        return self._record("passage", number)
+
+    def body(self, row: int) -> bytes:
+        return self._record("body", row)
+
+    def _record(self, name: str, number: int) -> bytes:
+        if not 0 <= number < self._arrays[f"{name}_ends"].size - 1:
+            raise IndexError(number)
+        start, end = self._arrays[f"{name}_ends"][number : number + 2].tolist()
+        return self._arrays[f"{name}_bytes"][start:end].tobytes()
+
+    def ids(self) -> list[str]:
+        ids: list[str] = json.loads(self._arrays["ids"].tobytes())
+        return ids
+
+    def audiences(self) -> list[str]:
+        names = json.loads(self._arrays["audience_names"].tobytes())
+        return [names[number] for number in self._arrays["audiences"].tolist()]
+
+    def audience(self, row: int) -> str:
+        names = json.loads(self._arrays["audience_names"].tobytes())
+        name: str = names[int(self._arrays["audiences"][row])]
+        return name
+
+    def digest(self, row: int) -> bytes:
+        return self._arrays["digests"][8 * row : 8 * row + 8].tobytes()
+
+    def close(self) -> None:
+        """The file is mapped, and stays so as long as anybody reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """A segment, and where it begins in the store; that of an earlier version has no ``name``."""
+
+    part: _SegmentFile | EarlierStore
+    name: str
+    first_row: int
+    first_passage: int
+
+    @property
+    def size(self) -> int:
+        return self.part.size
+
+    @property
+    def end_row(self) -> int:
+        return self.first_row + self.part.size
+
+    def stored(self, row: int, passages: Sequence[int]) -> _Stored:
+        """A document as it is, with these passages."""
+        part = self.part
+        shown = part.shown(row)
+        document_id: str = _value(shown)[0]
+        return _Stored(
+            document_id,
+            part.audience(row),
+            part.digest(row),
+            shown,
+            part.body(row),
+            [part.passage(number) for number in passages],
+        )
 
 
 class DocumentStore:
-    """The documents of a published generation; safe to share between threads.
-
-    One connection and a lock: a look-up takes microseconds, and a generation that no longer serves
-    is closed with its last reader.
-    """
+    """The documents of a published generation; safe to share between threads."""
 
     def __init__(self, path: Path) -> None:
-        self._shown = Records(path.with_name(_SHOWN_FILE))
-        self._passages = Records(path.with_name(_PASSAGES_FILE))
-        try:
-            self._db = sqlite3.connect(_immutable(path), uri=True, check_same_thread=False)
-        except sqlite3.Error as error:
-            raise _unreadable(error) from error
-        self._lock = threading.Lock()
-        self.close = weakref.finalize(self, self._db.close)
+        """Raises Unavailable when it cannot be read."""
+        self._earlier: EarlierStore | None = None
+        self._catalogue: Arrays = {}
+        if path.exists():
+            self._catalogue = load_arrays(path)
+            names = json.loads(self._catalogue["segments"].tobytes())
+            firsts = self._catalogue["first_rows"].tolist()
+            passages = self._catalogue["first_passages"].tolist()
+            self.segments = [
+                _Segment(_SegmentFile(path.with_name(name)), name, row, passage)
+                for name, row, passage in zip(names, firsts, passages, strict=False)
+            ]
+            self.next_segment = int(self._catalogue["next_segment"][0])
+        else:
+            self._earlier = EarlierStore(path.parent)
+            self.segments, self.next_segment = [_Segment(self._earlier, "", 0, 0)], 0
+        self._first_rows = [segment.first_row for segment in self.segments]
+        self._first_passages = [segment.first_passage for segment in self.segments]
 
     def __len__(self) -> int:
-        return int(self._query("SELECT count(*) FROM document")[0][0])
+        return sum(segment.size for segment in self.segments)
 
-    def _query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        try:
-            with self._lock:
-                return self._db.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise _unreadable(error) from error
+    def close(self) -> None:
+        for segment in self.segments:
+            segment.part.close()
 
     def shown(self, rows: Iterable[int]) -> list[tuple[str, str, str, tuple[Any, ...]]]:
         """For hits: id, kind, title, and (product, versions, updated, solved, folders, place) of
         each row.
         """
+        values = (_value(part.shown(number)) for part, number in map(self._place, rows))
         return [
             # Earlier versions stored no folders and no place.
             (document_id, kind, title, (*facts, *_UNPLACED[len(facts) - 4 :]))
-            for document_id, kind, title, facts in self._shown.read(rows)
+            for document_id, kind, title, facts in values
         ]
 
     def passages(self, numbers: Iterable[int]) -> list[SectionPassage]:
         """Some passages, as they are written in their documents."""
-        return [
+        passages = []
+        for number in numbers:
+            segment = self.segments[bisect_right(self._first_passages, number) - 1]
+            anchor, path, text, *rest = _value(segment.part.passage(number - segment.first_passage))
             # Earlier versions stored the text on one line.
-            SectionPassage(anchor, tuple(path), text, stored_regions(*rest))
-            for anchor, path, text, *rest in self._passages.read(numbers)
-        ]
+            passages.append(SectionPassage(anchor, tuple(path), text, stored_regions(*rest)))
+        return passages
 
     def document(self, document_id: str) -> Document | None:
         """The whole document by its id, or by an old id that leads to it."""
-        for query in (_BODY_BY_ID, _BODY_BY_OLD_ID):
-            rows = self._query(query, (document_id,))
-            if rows:
-                return _document(rows[0][0])
-        return None
+        row = self._row_of_any(document_id)
+        return None if row is None else self._document(row)
 
     def audience(self, document_id: str) -> str | None:
         """The audience of the document with this id or old id; None when there is none."""
-        rows = self._query(_AUDIENCE_BY_ANY_ID, (document_id, document_id))
-        return rows[0][0] if rows else None
+        row = self._row_of_any(document_id)
+        if row is None:
+            return None
+        part, number = self._place(row)
+        return part.audience(number)
 
     def row(self, document_id: str) -> int | None:
-        rows = self._query("SELECT row FROM document WHERE id=?", (document_id,))
-        return rows[0][0] if rows else None
+        if self._earlier is not None:
+            return self._earlier.row(document_id)
+        keys, rows = self._catalogue["keys"], self._catalogue["rows"]
+        place = int(keys.searchsorted(np.uint64(document_key(document_id))))
+        # Two ids might have one key.
+        while place < keys.size and int(keys[place]) == document_key(document_id):
+            part, number = self._place(int(rows[place]))
+            if _value(part.shown(number))[0] == document_id:
+                return int(rows[place])
+            place += 1
+        return None
 
     def documents(self, ids: Iterable[str]) -> Iterator[Document]:
         """The documents of ``ids`` in that order; unknown ids are left out."""
-        for document_id in ids:
-            rows = self._query(_BODY_BY_ID, (document_id,))
-            if rows:
-                yield _document(rows[0][0])
+        for row in map(self.row, ids):
+            if row is not None:
+                yield self._document(row)
 
     def all(self) -> Iterator[Document]:
-        """Every document, in order of rows, a hundred in memory at a time."""
-        row = -1
-        while rows := self._query(
-            "SELECT row, body FROM body WHERE row > ? ORDER BY row LIMIT 100", (row,)
-        ):
-            yield from (_document(body) for _, body in rows)
-            row = rows[-1][0]
+        """Every document, in order of rows."""
+        yield from map(self._document, range(len(self)))
 
     def rows(self) -> dict[str, int]:
         """The row of each id."""
-        return dict(self._query("SELECT id, row FROM document"))
+        return {
+            document_id: row
+            for segment in self.segments
+            for row, document_id in enumerate(segment.part.ids(), segment.first_row)
+        }
 
     def audiences(self) -> dict[int, tuple[str, str]]:
         """The id and the audience of each row."""
-        rows = self._query("SELECT row, id, audience FROM document")
-        return {row: (document_id, audience) for row, document_id, audience in rows}
+        return {
+            row: named
+            for segment in self.segments
+            for row, named in enumerate(
+                zip(segment.part.ids(), segment.part.audiences(), strict=True), segment.first_row
+            )
+        }
+
+    def _place(self, row: int) -> tuple[_SegmentFile | EarlierStore, int]:
+        """The segment of a row, and its number there."""
+        segment = self.segments[bisect_right(self._first_rows, row) - 1]
+        return segment.part, row - segment.first_row
+
+    def _document(self, row: int) -> Document:
+        part, number = self._place(row)
+        return Document.from_json(json.loads(zlib.decompress(part.body(number))))
+
+    def _row_of_any(self, document_id: str) -> int | None:
+        row = self.row(document_id)
+        if row is None and document_id in self._aliases:
+            row = self.row(self._aliases[document_id])
+        return row
+
+    @functools.cached_property
+    def _aliases(self) -> dict[str, str]:
+        """Old ids, and the ids that they lead to."""
+        if self._earlier is not None:
+            return self._earlier.aliases()
+        aliases: dict[str, str] = json.loads(self._catalogue["aliases"].tobytes())
+        return aliases
 
     def _digests(self, rows: Iterable[int]) -> dict[str, bytes]:
         """The digest of the content of each document in ``rows``."""
-        one = "SELECT id, digest FROM document WHERE row=?"
-        return dict(self._query(one, (row,))[0] for row in rows)
+        digests = {}
+        for part, number in map(self._place, rows):
+            digests[_value(part.shown(number))[0]] = part.digest(number)
+        return digests
 
     def difference(
         self, previous: DocumentStore | None, carried_over: Sequence[int] = ()
@@ -266,6 +452,28 @@ class DocumentStore:
             gone=tuple(id_ for id_, digest in then.items() if now.get(id_) != digest),
             fresh=tuple(id_ for id_, digest in now.items() if then.get(id_) != digest),
         )
+
+
+def _raw(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _value(raw: bytes) -> Any:
+    value, _ = _decode(raw.decode())
+    return value
+
+
+def _json(value: Any) -> NDArray[np.uint8]:
+    return np.frombuffer(json.dumps(value).encode(), dtype=np.uint8)
+
+
+def _records(name: str, records: Sequence[bytes]) -> Arrays:
+    """Bytes one after the other, and where each begins and the last one ends."""
+    ends = np.concatenate(([0], np.cumsum([len(record) for record in records]))).astype(np.int64)
+    return {
+        f"{name}_bytes": np.frombuffer(b"".join(records), dtype=np.uint8),
+        f"{name}_ends": ends,
+    }
 
 
 def document_digest(body: bytes) -> bytes:
@@ -295,24 +503,3 @@ def without_surrogates(document: Document) -> Document:
 def storable_text(text: str) -> str:
     """Text that UTF-8 and SQLite can hold."""
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def _immutable(path: Path) -> str:
-    return f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-
-
-def _consecutive(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Half-open ranges of positions in ``rows`` whose values follow each other without a gap."""
-    start = 0
-    for position in range(1, len(rows) + 1):
-        if position == len(rows) or rows[position] != rows[position - 1] + 1:
-            yield start, position
-            start = position
-
-
-def _unreadable(error: sqlite3.Error) -> Unavailable:
-    return Unavailable(f"The document store cannot be read: {error}. Run `kb index --full`.")
-
-
-def _document(body: bytes) -> Document:
-    return Document.from_json(json.loads(zlib.decompress(body)))

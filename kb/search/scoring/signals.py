@@ -16,10 +16,10 @@ from kb.search.analysis.tokenizer import identifiers
 from kb.search.array_types import Documents, Frequencies, Scores, Totals
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import DocValues
-from kb.search.index.title_text import TitleText
 from kb.search.kernels.layout import Loops
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.scoring.bm25 import Bm25
+from kb.search.scoring.title_text import TitleText
 from kb.search.standpoint import Standpoint
 
 _CORRECTED = 0.8  # a word that was corrected counts as this much of one that was written

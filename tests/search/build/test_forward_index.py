@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +19,7 @@ from kb.search.documents import AUDIENCES, Document, DocumentKind
 from kb.search.generations.generation import Generation
 from kb.search.index import latent_topics
 from kb.search.index.array_file import load_arrays
+from kb.search.index.document_store import SEGMENT
 from kb.search.searcher import Searcher
 from tests.search.index.test_latent_topics import corpus as themed
 from tests.search.library import document, published
@@ -90,17 +93,40 @@ def test_carrying_over_gives_the_bytes_of_reading_again(
 
 
 def test_a_removed_page_leaves_no_word_behind(tmp_path: Path) -> None:
-    published(tmp_path, [document("doc/a", "Alpha"), document("doc/b", "Zephyrion", "quarrelsome")])
-    after = published(tmp_path, [], ["doc/a"])
-    for file in (
-        FORWARD_INDEX_FILE,
-        "shown.records",
-        "passages.records",
-        "documents.sqlite",
-    ):
-        raw = (after.path / file).read_bytes().lower()
-        assert b"zephyrion" not in raw
-        assert b"quarrelsome" not in raw
+    pages = [document(f"doc/{n}", f"Page {n}", f"Word {n}.") for n in range(SEGMENT + 9)]
+    secret = document("doc/b", "Zephyrion", "quarrelsome")
+    published(tmp_path, [*pages[:3], secret, *pages[3:]])
+    unchanged = [page.id for page in pages]
+    for added in ([], [document("doc/b", "Beta", "calm")]):
+        after = published(tmp_path, added, unchanged)
+        assert_without_words(after, b"zephyrion", b"quarrelsome")
+
+
+def test_an_edited_page_leaves_no_word_in_the_store(tmp_path: Path) -> None:
+    pages = [document(f"doc/{n}", f"Page {n}", f"Word {n}.") for n in range(SEGMENT + 9)]
+    published(tmp_path, [*pages[:3], document("doc/b", "Beta", "quarrelsome"), *pages[3:]])
+    unchanged = [page.id for page in pages]
+    before = published(tmp_path, [document("doc/b", "Beta", "calm")], unchanged)
+    assert_without_words(before, b"quarrelsome")
+    after = published(tmp_path, [document("doc/b", "Beta", "calmer")], unchanged)
+    linked = [file for file in documents_files(after) if file.stat().st_nlink > 1]
+    assert [file.name for file in linked] == [documents_files(before)[0].name]
+
+
+def documents_files(generation: Generation) -> list[Path]:
+    """The catalogue of the store, and its segments."""
+    return sorted(generation.path.glob("documents*.arrays"))
+
+
+def assert_without_words(generation: Generation, *words: bytes) -> None:
+    """In the store, texts that are compressed included, and in the words of all documents."""
+    with contextlib.closing(generation.store) as store:
+        texts = [json.dumps(page.to_json()).encode().lower() for page in store.all()]
+    for file in (*documents_files(generation), generation.path / FORWARD_INDEX_FILE):
+        texts.append(file.read_bytes().lower())
+    assert len(documents_files(generation)) > 1
+    for word in words:
+        assert not any(word in text for text in texts)
 
 
 def test_nothing_is_carried_over_without_a_previous_generation(tmp_path: Path) -> None:

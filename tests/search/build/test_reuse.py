@@ -50,7 +50,7 @@ def test_a_partition_is_the_same_whether_it_is_built_from_a_smaller_one_or_alone
     built = partition_of_group(tmp_path, pages, audience)
 
     forward_index = ForwardIndex()
-    store = StoreWriter(tmp_path / "documents.sqlite")
+    store = StoreWriter(tmp_path / "documents.arrays")
     for page in pages:
         forward_index.add(page, *store.add(page))
     store.close()

@@ -48,7 +48,7 @@ def published(data: Path, added: Iterable[Document], unchanged: Iterable[str] = 
 def forward_index_of(documents: Iterable[Document]) -> ForwardIndex:
     index = ForwardIndex()
     with TemporaryDirectory() as folder:
-        store = StoreWriter(Path(folder, "documents.sqlite"))
+        store = StoreWriter(Path(folder, "documents.arrays"))
         for each in documents:
             index.add(each, *store.add(each))
         store.close()

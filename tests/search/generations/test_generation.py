@@ -134,10 +134,10 @@ def test_a_disk_that_is_full_while_words_are_written_publishes_nothing(
 
     real_open = Path.open
 
-    def records_on_a_full_disk(path: Path, *args: Any, **kwargs: Any) -> Any:
-        return Full() if path.suffix == ".records" else real_open(path, *args, **kwargs)
+    def documents_on_a_full_disk(path: Path, *args: Any, **kwargs: Any) -> Any:
+        return Full() if path.name.startswith("documents") else real_open(path, *args, **kwargs)
 
-    monkeypatch.setattr(Path, "open", records_on_a_full_disk)
+    monkeypatch.setattr(Path, "open", documents_on_a_full_disk)
     with pytest.raises(Unavailable) as raised:
         publish(tmp_path, [document("doc/a", "Alpha", "beta")], operators=False)
     assert getattr(raised.value.__cause__, "errno", None) == errno.ENOSPC

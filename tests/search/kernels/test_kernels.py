@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kb.search.index.title_text import TitleText, pack_title_text
 from kb.search.kernels.layout import (
     GAIN_BITS,
     NO_THREAD_ARTICLES,
@@ -28,6 +27,7 @@ from kb.search.kernels.layout import (
     TopicRows,
 )
 from kb.search.kernels.ranges import gather, top_k
+from kb.search.scoring.title_text import TitleText, pack_title_text
 
 Ints = NDArray[Any]
 

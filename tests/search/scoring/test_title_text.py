@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.index.previous import CarriedOver
-from kb.search.index.title_text import TitleText, pack_title_text, tails
 from kb.search.kernels.layout import Loops
+from kb.search.scoring.title_text import TitleText, pack_title_text, tails
 
 TITLES = (
     "How do I reset my password?",

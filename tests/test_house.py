@@ -22,7 +22,15 @@ PACKAGES = ("kb", "indexer", "webapp")
 
 # Libraries and standard modules are no rooms; the modules below are what everybody may import.
 FOUNDATION = frozenset(
-    {"kb.disk", "kb.errors", "kb.ids", "kb.temporary_folder", "kb.text", "kb.timezones"}
+    {
+        "kb.breaker",
+        "kb.disk",
+        "kb.errors",
+        "kb.ids",
+        "kb.temporary_folder",
+        "kb.text",
+        "kb.timezones",
+    }
 )
 STANDARD_LIBRARY_ONLY = ("kb.errors", "kb.ids", "kb.settings")
 
@@ -31,6 +39,7 @@ STANDARD_LIBRARY_ONLY = ("kb.errors", "kb.ids", "kb.settings")
 #: on the whole help centre and are bound by ``EDGES`` only.
 ROOMS: dict[str, frozenset[str]] = {
     "kb.errors": frozenset(),
+    "kb.breaker": frozenset(),
     "kb.ids": frozenset(),
     "kb.text": FOUNDATION,
     "kb.timezones": FOUNDATION,

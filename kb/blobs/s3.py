@@ -15,24 +15,38 @@ from typing import Any
 import boto3
 from boto3.exceptions import Boto3Error
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    ReadTimeoutError,
+)
 
+from kb.breaker import Breaker
 from kb.disk import sync
 from kb.errors import Unavailable
 
-#: A store that does not answer must not hold a request; a large file may take long as a whole.
-_CONFIG = Config(
-    connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}
-)
 _ABSENT = ("404", "NoSuchKey", "NotFound")
 
 
 class S3Store:
-    def __init__(self, bucket: str, prefix: str) -> None:
+    """``seconds`` is how long it waits for the next bytes of an answer, twice at most: a store that
+    does not answer must not hold a request, but a large file may take long as a whole.
+    """
+
+    def __init__(
+        self, bucket: str, prefix: str, *, seconds: float = 4.0, breaker: Breaker | None = None
+    ) -> None:
         self._bucket = bucket
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self._breaker = breaker or Breaker()
+        config = Config(
+            connect_timeout=seconds,
+            read_timeout=seconds,
+            retries={"mode": "standard", "total_max_attempts": 2},
+        )
         with self._errors():
-            self._client: Any = boto3.client("s3", config=_CONFIG)
+            self._client: Any = boto3.client("s3", config=config)
 
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
@@ -89,8 +103,14 @@ class S3Store:
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
+        if not self._breaker.allows():
+            raise Unavailable(f"The store {self} does not answer.", retry_after=60)
         try:
             yield
+            self._breaker.answered()
+        except (ConnectTimeoutError, ReadTimeoutError) as error:
+            self._breaker.timed_out()
+            raise Unavailable(f"The store {self} does not answer.", retry_after=60) from error
         except (BotoCoreError, Boto3Error, ClientError, OSError) as error:
             raise Unavailable(
                 f"The store {self} cannot be used: {error}", retry_after=60

@@ -295,7 +295,8 @@ def form_again(error: KbError) -> Response:
         form["key"] = secrets.token_urlsafe(18)  # so that the next try files another ticket
     if isinstance(error, Conflict) and error.field == "key":
         sentence = FILED_BEFORE
-    return make_response(form_page(form, sentence=sentence, errors=fields), error.status)
+    page = form_page(form, sentence=sentence, errors=fields)
+    return make_response(page, error.status, retry_header(error))
 
 
 def _too_many(error: TooMany) -> Response:

@@ -28,14 +28,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL
 
+from kb.breaker import Breaker
 from kb.database.postgresql.announcements import settled_id
-from kb.database.postgresql.errors import server_error
+from kb.database.postgresql.errors import is_timeout, no_answer, server_error
+from kb.database.postgresql.patience import PATIENCE, Patience, limit_waiting
 from kb.database.transactions import Transactions
-from kb.errors import Misconfigured
+from kb.errors import KbError, Misconfigured
 
 #: Advisory locks are numbers that all users of a server share: this one begins with "askf".
 _ALL_WRITERS = 0x61736B66_00000000
-_CONNECT_TIMEOUT = 5  # seconds
 _STATEMENT_TIMEOUT = 60_000  # milliseconds; only a report over years comes near it
 _OLDEST_VERSION = 130_000
 _SERVER = text(
@@ -50,20 +51,30 @@ _NEXT_VALUE = text("UPDATE counters SET value = value + 1 WHERE name = :counter 
 class PostgresqlDatabase:
     """The engine of one database. One per process: connections must not cross a fork."""
 
-    def __init__(self, url: URL, *, deadline: float) -> None:
+    def __init__(
+        self,
+        url: URL,
+        *,
+        deadline: float,
+        patience: Patience = PATIENCE,
+        breaker: Breaker | None = None,
+    ) -> None:
         self._server = server_name(url)
-        self._engine = _create_engine(url, deadline)
+        self._breaker = breaker or Breaker()
+        self._engine = _create_engine(url, deadline, patience)
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ")
-        self._counting = _create_engine(url, deadline, "-c synchronous_commit=off", size=2)
+        self._counting = _create_engine(
+            url, deadline, patience, "-c synchronous_commit=off", size=2
+        )
         self._counting = self._counting.execution_options(isolation_level="AUTOCOMMIT")
-        self._transactions = Transactions(lambda error: server_error(error, self._server))
+        self._transactions = Transactions(self._translated)
 
     def close(self) -> None:
         self._engine.dispose()
         self._counting.dispose()
 
     def read(self) -> AbstractContextManager[Connection]:
-        return self._transactions.read(self._reading.begin)
+        return self._transactions.read(self._begin_reading)
 
     def write(self, *subjects: str) -> AbstractContextManager[Connection]:
         return self._transactions.write(lambda: self._begin_writing(_locks(subjects)))
@@ -127,9 +138,26 @@ class PostgresqlDatabase:
             size = text("SELECT pg_database_size(current_database())")
             return int(connection.execute(size).scalar_one())
 
+    def _translated(self, error: BaseException | None) -> KbError | None:
+        if is_timeout(error):
+            self._breaker.timed_out()
+        return server_error(error, self._server)
+
+    def _check_breaker(self) -> None:
+        if not self._breaker.allows():
+            raise no_answer(self._server)
+
+    @contextlib.contextmanager
+    def _begin_reading(self) -> Iterator[Connection]:
+        self._check_breaker()
+        with self._reading.begin() as connection:
+            yield connection
+        self._breaker.answered()
+
     @contextlib.contextmanager
     def _begin_writing(self, locks: Sequence[int] | None) -> Iterator[Connection]:
         """``locks`` of the subjects; None excludes all other writers."""
+        self._check_breaker()
         with self._engine.begin() as connection:
             # READ COMMITTED: each statement sees what was committed before the locks were granted.
             if locks is None:
@@ -138,6 +166,7 @@ class PostgresqlDatabase:
                 names = {f"lock{position}": lock for position, lock in enumerate(locks)}
                 connection.execute(_lock_statement(len(locks)), {"all": _ALL_WRITERS, **names})
             yield connection
+        self._breaker.answered()
 
 
 def server_name(url: URL) -> str:
@@ -160,7 +189,9 @@ def _lock_statement(count: int) -> TextClause:
     return text(f"SELECT pg_advisory_xact_lock_shared(:all){''.join(subjects)}")
 
 
-def _create_engine(url: URL, deadline: float, setting: str = "", *, size: int = 8) -> Engine:
+def _create_engine(
+    url: URL, deadline: float, patience: Patience, setting: str = "", *, size: int = 8
+) -> Engine:
     timeouts = f"-c lock_timeout={int(deadline * 1000)} -c statement_timeout={_STATEMENT_TIMEOUT}"
     try:
         engine = create_engine(
@@ -172,7 +203,7 @@ def _create_engine(url: URL, deadline: float, setting: str = "", *, size: int = 
             pool_pre_ping=True,
             pool_use_lifo=True,
             connect_args={
-                "connect_timeout": _CONNECT_TIMEOUT,
+                "connect_timeout": patience.connect,
                 "options": f"{timeouts} {setting}",
                 "application_name": "askfirst",
             },
@@ -186,6 +217,7 @@ def _create_engine(url: URL, deadline: float, setting: str = "", *, size: int = 
     types = engine.dialect.colspecs
     engine.dialect.colspecs = {**types, Integer: types[BigInteger]}
     event.listen(engine, "connect", _replace_nul)
+    limit_waiting(engine, patience)
     return engine
 
 

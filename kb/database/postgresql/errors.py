@@ -38,6 +38,16 @@ def server_error(error: BaseException | None, server: str) -> KbError | None:
     return Unavailable(message.format(server=server), retry_after=60) if message else None
 
 
+def is_timeout(error: BaseException | None) -> bool:
+    """Whether the server has not answered at all, and not only refused or broken off."""
+    is_of_driver = error is not None and type(error).__module__.startswith("psycopg")
+    return is_of_driver and getattr(error, "sqlstate", None) is None and "timeout" in str(error)
+
+
+def no_answer(server: str) -> Unavailable:
+    return Unavailable(_NO_ANSWER.format(server=server), retry_after=60)
+
+
 def _connection_error(message: str, server: str) -> KbError | None:
     """psycopg has no code for what failed before the server spoke, only libpq's English text."""
     for words, sentence in _CONNECTION_MESSAGES:
@@ -45,6 +55,9 @@ def _connection_error(message: str, server: str) -> KbError | None:
             return Unavailable(sentence.format(server=server), retry_after=60)
     return None
 
+
+#: What was sent last may have been saved; a form that is sent again is saved once.
+_NO_ANSWER: Final = "{server} does not answer. Try again in a minute; nothing is saved twice."
 
 #: Text in libpq's message -> the sentence. The first that fits is used.
 _CONNECTION_MESSAGES: Final = (
@@ -58,7 +71,7 @@ _CONNECTION_MESSAGES: Final = (
     ),
     ("no pg_hba.conf entry", "{server} does not accept connections from this machine."),
     ("too many clients", "{server} has no free connection; nothing was saved."),
-    ("timeout", "{server} does not answer; nothing was saved."),
+    ("timeout", _NO_ANSWER),
     ("", "{server} cannot be reached; nothing was saved. Check that PostgreSQL is running."),
 )
 

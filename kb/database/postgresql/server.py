@@ -6,7 +6,7 @@ Opening creates the tables or migrates them first. Importing this does not impor
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kb.database.busy import WRITE_DEADLINE
 from kb.database.migrations import HEAD
@@ -23,11 +23,14 @@ _MIGRATION_DEADLINE = 60.0  # seconds
 
 
 class PostgresqlServer:
-    """A database that exists, with or without tables. ``deadline`` is how long writers wait."""
+    """A database that exists, with or without tables. ``deadline`` is how long writers wait for
+    each other, ``options`` are those of ``PostgresqlDatabase``.
+    """
 
-    def __init__(self, address: str, *, deadline: float = WRITE_DEADLINE) -> None:
+    def __init__(self, address: str, *, deadline: float = WRITE_DEADLINE, **options: Any) -> None:
         self._address = address
         self._deadline = deadline
+        self._options = options
 
     def exists(self) -> bool:
         return self.revision() is not None
@@ -78,7 +81,7 @@ class PostgresqlServer:
     def _database(self, deadline: float) -> PostgresqlDatabase:
         from kb.database.postgresql.engine import PostgresqlDatabase
 
-        return PostgresqlDatabase(self._url(), deadline=deadline)
+        return PostgresqlDatabase(self._url(), deadline=deadline, **self._options)
 
     @contextlib.contextmanager
     def _opened(self, deadline: float) -> Iterator[PostgresqlDatabase]:

@@ -226,6 +226,15 @@ class Desk:
             waiting_for=self._waiting_for(ticket),
         )
 
+    def filed(self, number: str, requester: Person, *, now: dt.datetime) -> TicketRow:
+        """The level and due time of a ticket that the requester has just filed, without what else
+        its page shows. Raises NotFound for somebody else's.
+        """
+        row = self._repository.lists.filed(_serial(number), requester.id, now=now)
+        if row is None:
+            raise ticket_not_found()
+        return row
+
     def explain(self, number: str, viewer: Person, *, now: dt.datetime) -> tuple[Explanation, ...]:
         """Every SLA target with its calculation, first, next, resolution. Raises NotFound."""
         _, targets = self._ticket(number, viewer, now)

@@ -87,20 +87,11 @@ def file() -> Response:
         if secret and not person()
         else url_for("tickets.show", number=number)
     )
-    row = _filed_ticket(number, customer, secret).row
+    row = centre().desk.filed(number, customer, now=now())
     promised = {"level": row.level, "due": instant_json(row.due.due if row.due else None)}
     response = make_response(jsonify(number=number, url=settings().origin + path, **promised), 201)
     response.headers["Location"] = path
     return response
-
-
-def _filed_ticket(number: str, customer: Person, secret: str | None) -> Ticket:
-    """The ticket as its requester sees it; a guest sees it by the link."""
-    desk = centre().desk
-    viewer = customer
-    if customer.guest and secret:
-        viewer = desk.links.holder(number, secret, now=now())
-    return desk.ticket(number, viewer, now=now())
 
 
 @blueprint.get("/tickets/alike")

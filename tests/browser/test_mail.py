@@ -4,6 +4,7 @@ by the button. Portal, worker, the command of the mail server, and the SMTP serv
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -17,11 +18,14 @@ from email.message import EmailMessage
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from kb.centre import HelpCentre
+from kb.mail.envelope import Became, Envelope
+from kb.timezones import utc_now
 from tests.browser.conftest import Door
 from tests.browser.test_pages import AXE, LOOKS, check
 from tests.notifications.servers import Mailbox, html_of, smtp_server, text_of
 from tests.webapp.test_cli import PATIENCE, command, environment, free_port, wait_for
-from tests.webapp.world import publish, settings_of
+from tests.webapp.world import open_centre, publish, settings_of
 
 pytestmark = pytest.mark.browser
 
@@ -37,6 +41,7 @@ class MailSite:
     told: dict[str, str]
     post: Mailbox
     server: subprocess.Popen[str]
+    centre: HelpCentre
 
     def receive(self, text: str, *, to: str, subject: str, **headers: str) -> dict[str, object]:
         """What `kb mail receive` prints about a mail of Alice's that her domain vouches for."""
@@ -94,7 +99,8 @@ def mail_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailSite]:
         )
         try:
             wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
-            yield MailSite(address, told, post, server)
+            with contextlib.closing(open_centre(settings)) as centre:
+                yield MailSite(address, told, post, server, centre)
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(timeout=PATIENCE)
@@ -180,6 +186,80 @@ def fits(page: Page, html: str, *, dark: bool) -> None:
     assert is_dark is dark
     assert colour == ("rgb(255, 255, 255)" if dark else "rgb(0, 0, 0)")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def quarantine(mail_site: MailSite, subject: str) -> None:
+    """A mail of a mailing list, about which an agent has to decide."""
+    raw = (
+        f"From: Alice Archer <{ALICE}>\nTo: support@example.com\nSubject: {subject}\n"
+        f"List-Id: <news.example.org>\n\nNews of {subject}\nhttps://example.org/{'a' * 200}\n"
+    )
+    outcome = mail_site.centre.inbox.receive(raw.encode(), Envelope(), now=utc_now())
+    assert outcome.outcome is Became.QUARANTINED
+
+
+@LOOKS
+def test_the_pages_of_quarantined_mails_fit_every_window(
+    mail_site: MailSite, visit: Door, width: int, dark: bool
+) -> None:
+    for subject in ("W" * 120, f"Weekly news {width}"):
+        quarantine(mail_site, f"{subject} {width}")
+    bob = visit(width=width, dark=dark)
+    bob.sign_in("bob")
+    listing = bob.go("/desk/mail")
+    check(listing, "e-mails to check")
+    listing.get_by_role("link", name=f"Weekly news {width}").click()
+    expect(listing.get_by_role("button", name="Dismiss")).to_be_visible()
+    check(listing, "a quarantined e-mail")
+    listing.get_by_role("button", name="Dismiss").click()
+    ignored = bob.go("/desk/mail?ignored=1")
+    expect(ignored.locator("[data-settled='Bob Baker']").first).to_be_visible()
+    check(ignored, "e-mails that were not added")
+
+
+def test_the_quarantine_is_worked_off_with_the_keyboard_alone(
+    mail_site: MailSite, visit: Door
+) -> None:
+    quarantine(mail_site, "Offer of the week")
+    bob = visit()
+    bob.sign_in("bob")
+    page = bob.go("/desk")
+    for name in (r"E-mails to check", r"Offer of the week", r"File a ticket"):
+        tab_to(page, name)
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/desk/KB-\d+"))
+    expect(page.locator("[data-settled='Bob Baker']")).to_be_visible()
+
+
+def test_hours_for_e_mails_are_chosen_with_the_keyboard_alone(visit: Door) -> None:
+    bob = visit()
+    bob.sign_in("bob")
+    page = bob.go("/desk/notifications/choices")
+    tab_to(page, "level", by="document.activeElement.value")
+    page.keyboard.press("ArrowDown")
+    tab_to(page, "hours-from", by="document.activeElement.id")
+    page.keyboard.type("0730")
+    tab_to(page, "^Save$")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("saved=1"))
+    expect(page.locator("[data-hours=own]")).to_be_visible()
+    assert page.locator("#hours-from").input_value().startswith("07")
+
+
+#: The words of what has the focus; of a page where nothing has, it is the body.
+_WORDS = "document.activeElement.matches('body') ? '' : document.activeElement.textContent"
+
+
+def tab_to(page: Page, pattern: str, *, by: str = _WORDS) -> None:
+    """Presses Tab until the element with the focus is the one that is meant, and is seen to be."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if re.search(pattern, str(page.evaluate(by)).strip()):
+            outline = "getComputedStyle(document.activeElement).outlineStyle"
+            assert page.evaluate(outline) != "none"
+            return
+    raise AssertionError(f"no Tab leads to {pattern}")
 
 
 @LOOKS

@@ -7,11 +7,10 @@ follow the derivation of its due time and the instants of its warnings. Nothing 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kb.sla.open_time import Basis, Span, to_datetime, to_timestamp
+from kb.sla.open_time import Basis, Span, to_datetime
 from kb.sla.policy import Goal, Level, Threshold
 
 
@@ -79,11 +78,3 @@ class Target:
         if threshold.percent:
             return -(-self.budget_seconds * threshold.percent // 100)
         return self.budget_seconds - threshold.lead
-
-
-def next_at(targets: Iterable[Target], now: dt.datetime) -> dt.datetime | None:
-    """The next warning or breach after ``now`` if no event comes before it, for a scheduler."""
-    running = [target for target in targets if target.state is TargetState.RUNNING]
-    moments = [target.due for target in running if target.due is not None]
-    moments += [warning.at for target in running for warning in target.warnings()]
-    return min((time for time in moments if to_timestamp(time) > to_timestamp(now)), default=None)

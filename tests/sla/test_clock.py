@@ -20,7 +20,7 @@ from kb.sla.clock import (
 )
 from kb.sla.open_time import Budget, SpanState, Unit
 from kb.sla.policy import Goal, Level, LevelChange, Reason, SlaPolicy, Threshold
-from kb.sla.target import Target, TargetState, next_at
+from kb.sla.target import Target, TargetState
 from tests.sla.calendars import (
     HOUR,
     always,
@@ -291,7 +291,6 @@ def test_while_paused_there_is_no_due_time_but_a_remainder() -> None:
     events = (accepted("2026-06-05 09:00", "office"), paused("2026-06-05 16:00"))
     target = find(Goal.RESOLUTION, "2026-06-09 12:00", *events)
     assert (target.state, target.due, target.remaining_seconds) == (TargetState.PAUSED, None, 9 * H)
-    assert next_at([target], at("2026-06-09 12:00")) is None
 
 
 def test_a_pause_subtracts_open_time_only() -> None:
@@ -517,13 +516,6 @@ def test_a_warning_falls_into_open_time() -> None:
     ]
     monday = find(Goal.FIRST, "2026-06-08 17:00", accepted("2026-06-08 17:00", "warned4"))
     assert (monday.due, monday.warnings()[0].at) == (at("2026-06-09 11:00"), at("2026-06-09 10:00"))
-
-
-def test_the_scheduler_is_told_the_next_instant_only() -> None:
-    found = targets_at([accepted("2026-06-05 15:30", "warned")], policy(), at("2026-06-05 17:10"))
-    assert next_at(found, at("2026-06-05 17:10")) == at("2026-06-05 17:30")
-    assert next_at(found, at("2026-06-05 17:30")) == at("2026-06-08 08:30")
-    assert next_at((), at("2026-06-05 17:30")) is None
 
 
 # Versions, promises, the rest

@@ -305,10 +305,6 @@ class Analyzer:
         stemmed: str = self._stemmer.stemWord(word) if word.isalpha() else word
         return stemmed
 
-    def written_stems(self, text: str) -> dict[str, str]:
-        """The plain words of ``text``, as ``tokens`` gives them, and the stem of each."""
-        return {token.text: self.stem(token.text) for token in tokens(text)}
-
     def stems(self, text: str) -> list[str]:
         """The stems of ``index_words(text)``, stop words left out."""
         return [stem for word in index_words(text) if (stem := self.stem(word))]

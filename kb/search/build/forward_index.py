@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, islice, pairwise
@@ -84,14 +85,15 @@ class SortedWords:
     number: NDArray[np.int32]  # [old numbers], the new number of each; -1 for words left out
 
     @classmethod
-    def sort(cls, texts: list[str]) -> Self:
-        """All of ``texts``, which are in the order of their old numbers."""
-        # UTF-8 sorts as its characters do. What was carried over is sorted already, which makes
-        # this one pass.
-        order = sorted(range(len(texts)), key=texts.__getitem__)
-        return cls._of(
-            [texts[i] for i in order], np.array(order, dtype=np.int64), old_size=len(texts)
-        )
+    def sort(cls, texts: list[str], carried_over: int = 0) -> Self:
+        """All of ``texts``, which are in the order of their old numbers; the first of them, that
+        were carried over, are sorted.
+        """
+        # UTF-8 sorts as its characters do.
+        added = sorted(range(carried_over, len(texts)), key=texts.__getitem__)
+        places = [bisect_left(texts, texts[number], 0, carried_over) for number in added]
+        order = np.insert(np.arange(carried_over), np.array(places, dtype=np.int64), added)
+        return cls._of([texts[i] for i in order.tolist()], order, old_size=len(texts))
 
     def select(self, chosen: NDArray[Any]) -> Self:
         """Only the ``chosen`` words (old numbers, or a mask over them), renumbered."""
@@ -131,6 +133,7 @@ class ForwardIndex:
         self._stem_of = array("i")
         self._words: SortedWords | None = None
         self._sorted_stems: SortedWords | None = None
+        self._carried_over = 0, 0  # words and stems, which were sorted
         self._chunk_words: dict[str, _ChunkWords] = {}  # by language
         self._analyzer = functools.cache(Analyzer)  # each remembers the stems of its words
 
@@ -182,7 +185,7 @@ class ForwardIndex:
         anyone sees them.
         """
         if self._words is None or self._words.number.size != len(self.surfaces):
-            self._words = SortedWords.sort(list(self.surfaces))
+            self._words = SortedWords.sort(list(self.surfaces), self._carried_over[0])
         return self._words
 
     def stems(self) -> tuple[SortedWords, NDArray[np.int32]]:
@@ -191,7 +194,7 @@ class ForwardIndex:
         numbers, stem = self._stems, stem_or_word(self._analyzer(ENGLISH))
         self._stem_of.extend([numbers.setdefault(stem(word), len(numbers)) for word in new_words])
         if self._sorted_stems is None or self._sorted_stems.number.size != len(numbers):
-            self._sorted_stems = SortedWords.sort(list(numbers))
+            self._sorted_stems = SortedWords.sort(list(numbers), self._carried_over[1])
         return self._sorted_stems, as_int32(self._stem_of)
 
     def stems_in(
@@ -221,6 +224,7 @@ class ForwardIndex:
         self.surfaces.update(zip(_decoded(saved["surfaces"]), range(1 << 31), strict=False))
         self._stems.update(zip(_decoded(saved["stems"]), range(1 << 31), strict=False))
         self._stem_of.frombytes(saved["stem_of"].tobytes())
+        self._carried_over = len(self.surfaces), len(self._stems)
 
         firsts, counts = (np.array(v, dtype=np.int64) for v in passage_ranges(saved, rows))
         passages = positions_of(firsts, firsts + counts)

@@ -12,7 +12,7 @@ import json
 import math
 import mmap
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +62,29 @@ def load_private_arrays(path: Path) -> Arrays:
     return _load(path, mmap.ACCESS_COPY)
 
 
+def map_arrays(path: Path) -> Callable[[], Arrays]:
+    """Map ``path`` now, and read what stands where when the arrays are asked for: the fewer of many
+    files are asked for, the less opening them takes.
+    """
+    view = _mapped(path, mmap.ACCESS_READ)
+    return lambda: _parsed(path, view)
+
+
 def _load(path: Path, access: int) -> Arrays:
+    return _parsed(path, _mapped(path, access))
+
+
+def _mapped(path: Path, access: int) -> memoryview:
     try:
         with path.open("rb") as file:
-            view = memoryview(mmap.mmap(file.fileno(), 0, access=access))
+            return memoryview(mmap.mmap(file.fileno(), 0, access=access))
     except (OSError, ValueError) as error:
         raise Unavailable(
             f"The index file {path.name} cannot be read: {error}. Run `kb index --full`."
         ) from error
 
+
+def _parsed(path: Path, view: memoryview) -> Arrays:
     try:
         if view[: len(_MAGIC)] != _MAGIC:
             raise ValueError("not an array file")

@@ -1,10 +1,10 @@
 """Document store: the documents of one generation, by id or by row.
 
 Holds what hits show, what article pages show, and what the next generation reuses. Ranking does not
-use it. The documents stand in segments of some hundred, in the order of their rows. A segment never
-changes: the next generation links those whose documents are all still there, and writes others
-without what is gone. So a publish writes little, and nothing of a removed or an edited page stays
-behind. A small catalogue says which segments there are, and leads from ids to rows.
+use it. The documents stand in segments of up to a thousand, in the order of their rows. A segment
+never changes: the next generation links those whose documents are all still there, and writes
+others without what is gone. So a publish writes little, and nothing of a removed or an edited page
+stays behind. A small catalogue says which segments there are, and leads from ids to rows.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from kb.errors import Conflict
 from kb.ids import document_key
 from kb.search.analysis.passages import SectionPassage, split_passages
 from kb.search.documents import Document, Place, stored_regions
-from kb.search.index.array_file import Arrays, load_arrays, save_arrays
+from kb.search.index.array_file import Arrays, load_arrays, map_arrays, save_arrays
 from kb.search.index.earlier_store import EarlierStore
 
 STORE_FILE = "documents.arrays"
@@ -36,7 +37,7 @@ STORE_FILE = "documents.arrays"
 STORE_WRITE_ERRORS = (OSError,)
 
 #: Documents of a segment, at most; and their bytes, unless it is only one.
-SEGMENT, _SEGMENT_BYTES = 512, 4 * 1024 * 1024
+SEGMENT, _SEGMENT_BYTES = 1024, 8 * 1024 * 1024
 _SMALL = 64  # documents; a smaller segment is written again with what comes next
 _UNPLACED: tuple[Any, ...] = ((), Place())  # folders and place
 # Like json.loads, but that looks for encodings and white space first.
@@ -230,11 +231,14 @@ class StoreWriter:
 class _SegmentFile:
     """The documents of one file, by their numbers in it (see ``EarlierStore``)."""
 
-    def __init__(self, path: Path) -> None:
-        self._arrays = load_arrays(path)
-        self.size, self.passages = (
-            self._arrays[f"{name}_ends"].size - 1 for name in ("shown", "passage")
-        )
+    def __init__(self, path: Path, size: int, passages: int) -> None:
+        """``size`` and ``passages`` are how many documents and passages it has."""
+        self._map = map_arrays(path)
+        self.size, self.passages = size, passages
+
+    @functools.cached_property
+    def _arrays(self) -> Arrays:
+        return self._map()
 
     def shown(self, row: int) -> bytes:
         return self._record("shown", row)
@@ -316,8 +320,12 @@ class DocumentStore:
             firsts = self._catalogue["first_rows"].tolist()
             passages = self._catalogue["first_passages"].tolist()
             self.segments = [
-                _Segment(_SegmentFile(path.with_name(name)), name, row, passage)
-                for name, row, passage in zip(names, firsts, passages, strict=False)
+                _Segment(
+                    _SegmentFile(path.with_name(name), end - row, last - first), name, row, first
+                )
+                for name, (row, end), (first, last) in zip(
+                    names, pairwise(firsts), pairwise(passages), strict=True
+                )
             ]
             self.next_segment = int(self._catalogue["next_segment"][0])
         else:

@@ -1,10 +1,13 @@
 """Speed of the ticket desk with a million tickets.
 
     python -m bench.tickets [--tickets 1000000] [--seconds 60] [--data FOLDER]
+        [--postgresql ADDRESS]
 
 Fills a database through SQL (with the rows that the desk itself would write), then measures with
 the desk: filing with fsync, pages of the queue, words, a sweep of 10,000 due targets, bytes on
 disk, and 8 processes filing 50 tickets a second together. Prints one line for each, with its goal.
+With ``--postgresql``, an empty database, the tickets are moved there first, as `kb database move`
+does, and measured there; many writers on PostgreSQL are measured by ``bench.scale``.
 """
 
 from __future__ import annotations
@@ -23,8 +26,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kb.database import Database, open_database
+from sqlalchemy import text
+
+from kb.database import Database, DatabaseLocation, open_database
 from kb.errors import KbError
+from kb.operations.database_move import move_database
 from kb.people.accounts import Accounts
 from kb.people.demo import add_demo_accounts
 from kb.people.person import Person
@@ -62,16 +68,17 @@ def main() -> None:
     parser.add_argument("--tickets", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--postgresql", help="the address of an empty database")
     options = parser.parse_args()
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"{options.tickets:,} tickets"
     )
     with tempfile.TemporaryDirectory(dir=options.data) as folder:
-        _measure(Path(folder), options.tickets, options.seconds)
+        _measure(Path(folder), options.tickets, options.seconds, options.postgresql)
 
 
-def _measure(data: Path, count: int, seconds: int) -> None:
+def _measure(data: Path, count: int, seconds: int, postgresql: str | None) -> None:
     database, desk, people = _world(data)
     empty = _size(data)
     texts = _fill(data, count, people["alice"])
@@ -80,6 +87,11 @@ def _measure(data: Path, count: int, seconds: int) -> None:
         f"on disk: {per_ticket:,.0f} bytes a ticket with its index of words (texts "
         f"{texts / count:,.0f}); goal 1,200"
     )
+    if postgresql:
+        database.close()
+        _move(data, postgresql, count)
+        database, desk, people = _world(data, postgresql)
+        print(f"on PostgreSQL: {database.size() / count:,.0f} bytes a ticket")
     alice, bob = people["alice"], people["bob"]
     _row("the disk: 100 kB and fsync", _fsyncs(data, 300), 30)
     _row(
@@ -130,9 +142,18 @@ def _measure(data: Path, count: int, seconds: int) -> None:
         100,
     )
     _row("board", _times(5, lambda _: desk.queue.board(bob, now=NOW)), 1000)
-    _sweep(data, database)
+    _sweep(database)
     database.close()
-    _crowd(data, seconds)
+    if not postgresql:
+        _crowd(data, seconds)
+
+
+def _move(data: Path, postgresql: str, count: int) -> None:
+    for name in ("first move", "second move, nothing to copy"):
+        begun, cpu = time.perf_counter(), time.process_time()
+        move_database(data, postgresql)
+        took, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        print(f"{name}: {took / count * 100_000:.0f} s for 100,000 tickets, CPU {cpu:.0f} s in all")
 
 
 def _ask(desk: Desk, agent: Person, asked: Callable[[int], str], i: int) -> None:
@@ -185,8 +206,10 @@ def _fsyncs(data: Path, count: int) -> tuple[list[float], float]:
         return _times(count, write)
 
 
-def _world(data: Path) -> tuple[Database, Desk, dict[str, Person]]:
-    database = open_database(data)
+def _world(
+    data: Path, location: DatabaseLocation | None = None
+) -> tuple[Database, Desk, dict[str, Person]]:
+    database = open_database(location or data)
     accounts = Accounts(database)
     add_demo_accounts(accounts, NOW)
     policy = policy_file.load_policy(CONTENT / "policies.toml")
@@ -314,15 +337,15 @@ def _row(name: str, measured: tuple[list[float], float], goal: float) -> None:
     )
 
 
-def _sweep(data: Path, database: Database) -> None:
+def _sweep(database: Database) -> None:
     """10,000 tickets whose warnings and breaches have all fallen."""
-    with sqlite3.connect(data / "tickets.db") as connection:
+    with database.write() as connection:
         ids = (
             "SELECT id FROM tickets WHERE status = 'open' AND next_at IS NOT NULL ORDER BY id "
-            "LIMIT ?"
+            "LIMIT :due"
         )
-        connection.execute(f"UPDATE tickets SET next_at = NULL WHERE id NOT IN ({ids})", (DUE,))
-    connection.close()
+        others = f"UPDATE tickets SET next_at = NULL WHERE id NOT IN ({ids})"
+        connection.execute(text(others), {"due": DUE})
     policy = policy_file.load_policy(CONTENT / "policies.toml")
     begun = time.perf_counter()
     alarms = Sweeper(database, policy, single_version(policy)).sweep(NOW + dt.timedelta(days=60))

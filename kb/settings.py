@@ -892,6 +892,11 @@ class Settings:
         return self.data if self.database == "sqlite" else self.database
 
     @property
+    def shares_database(self) -> bool:
+        """Whether portals on other machines can use the database."""
+        return self.database != "sqlite"
+
+    @property
     def shares_blobs(self) -> bool:
         """Whether other machines can read the store, which then has the attached files too."""
         return self.blobs != "folder"

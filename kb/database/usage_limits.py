@@ -40,6 +40,12 @@ def count_use(connection: Connection, limit: UsageLimit, now: dt.datetime) -> No
         raise TooMany(limit.message.format(minutes=-(-wait // 60)), retry_after=wait)
 
 
+def uses_left(connection: Connection, limit: UsageLimit, now: dt.datetime) -> int:
+    """How many more there may be in the window."""
+    count, _ = _uses(connection, limit, now)
+    return max(0, limit.maximum - count)
+
+
 def count_uses(connection: Connection, limits: Sequence[UsageLimit], now: dt.datetime) -> int:
     """Counts one use of each and returns 0; or counts nothing when a limit is reached.
 
@@ -54,6 +60,16 @@ def count_uses(connection: Connection, limits: Sequence[UsageLimit], now: dt.dat
 
 def _wait(connection: Connection, limit: UsageLimit, now: dt.datetime) -> int:
     """The seconds until there is room for one more use, 0 if there is."""
+    count, oldest = _uses(connection, limit, now)
+    if oldest is None or count < limit.maximum:
+        return 0
+    return max(1, int((oldest + limit.window - now).total_seconds()))
+
+
+def _uses(
+    connection: Connection, limit: UsageLimit, now: dt.datetime
+) -> tuple[int, dt.datetime | None]:
+    """How many there were in the window, and the first of them."""
     uses = (
         USAGE.c.scope == limit.scope,
         USAGE.c.key == limit.key,
@@ -62,7 +78,4 @@ def _wait(connection: Connection, limit: UsageLimit, now: dt.datetime) -> int:
     count, oldest = connection.execute(
         select(func.count(), func.min(USAGE.c.at)).where(*uses)
     ).one()
-
-    if count < limit.maximum:
-        return 0
-    return max(1, int((oldest + limit.window - now).total_seconds()))
+    return count, oldest

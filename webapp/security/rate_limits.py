@@ -1,5 +1,6 @@
-"""Rate limits: fixed windows by network address or person, counted by all server processes
-together (``shared_windows``). ``kb.people.accounts`` counts failed passwords.
+"""Rate limits by network address or person, counted by all server processes of a machine together
+(``shared_windows``), and by all machines what costs support more than a machine: see
+``machine_limits``. ``kb.people.accounts`` counts failed passwords.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from kb.errors import TooMany
 from kb.settings import Settings
 from webapp.context import api_key, asker, host_identity
 from webapp.security.access_policy import RATES, SHARED
+from webapp.security.machine_limits import COUNTED_BY_ALL, MachineLimits
 from webapp.security.shared_windows import SharedWindows
 
 #: In the environment of a request that was counted before it came to Flask: how many are left.
@@ -37,6 +39,7 @@ class RateLimits:
     def __init__(self, settings: Settings) -> None:
         self._embed_origins = settings.embed_origins
         self._windows = SharedWindows(settings.data)
+        self._machines = MachineLimits() if settings.shares_database else None
         self._limiter = FixedWindowRateLimiter(self._windows)
         # The shorter window first: what it refuses must not use up the longer one, or a burst of
         # an office behind one address would shut it out for the rest of the minute.
@@ -107,6 +110,8 @@ class RateLimits:
 
         Raises TooMany.
         """
+        if self._machines is not None and name in COUNTED_BY_ALL:
+            return self._machines.hit(name, who, self._items[name][-1])
         left = 0
         for item in self._items[name]:
             # What the limiter does itself, but for making the same key each time.

@@ -1,0 +1,34 @@
+"""Rate limits that all machines count together, in the database that they share.
+
+Those of what somebody would go to another machine for: filing tickets and acting on them. Typing,
+votes and password checks are limited on each machine, whose work they are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+from limits import RateLimitItem
+
+from kb.database.usage_limits import UsageLimit, count_use, uses_left
+from webapp.context import centre, now
+
+COUNTED_BY_ALL = frozenset({"ticket", "desk"})
+
+
+class MachineLimits:
+    """Counts in sliding windows. Raises Unavailable, as whatever is limited would."""
+
+    def hit(self, name: str, who: str, item: RateLimitItem) -> int:
+        """Counts one more of ``name`` for ``who``; how many are left. Raises TooMany."""
+        limit = UsageLimit(
+            f"requests: {name}",
+            hashlib.blake2b(who.encode("utf-8", "surrogatepass"), digest_size=32).digest(),
+            item.amount,
+            dt.timedelta(seconds=item.get_expiry()),
+            "You have sent too many requests. Try again in {minutes} minutes.",
+        )
+        with centre().database.write(f"{limit.scope} {limit.key.hex()}") as connection:
+            count_use(connection, limit, now())
+            return uses_left(connection, limit, now())

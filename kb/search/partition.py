@@ -244,6 +244,7 @@ class Partition:
             self._forum_share,
             ideal=candidates.question.ideal,
             rarest=self.bm25.rarest,
+            read=candidates.question.meaning is not None and candidates.question.meaning.read,
             translated=self._translated(query, candidates.question.ideal, documents),
             topics=self.rescorer.topics_of(documents, rescored.shown),
             thread_articles=self._thread_articles,

@@ -30,6 +30,7 @@ PASSAGE_K1 = 0.3  # in a passage it counts which words are there, hardly how oft
 MIX = MappingProxyType(
     {"words": 0.40, "passage": 0.25, "letters": 0.22, "topics": 0.13, "meaning": 0.50}
 )
+MEANING_READ = 0.75  # what meaning counts once the sentence encoder has read the query
 #: A part whose best candidate scores less is divided by this: where no title resembles the query,
 #: the best of them is not a match. Only for parts that are cosines; sums of idfs have no scale of
 #: their own.
@@ -108,8 +109,28 @@ CONFIDENCE = MappingProxyType(
     }
 )
 CONFIDENCE_BIAS = -4.77
+#: The same for a query that the sentence encoder has read: its cosines say more, and the parts that
+#: stood in for them less.
+CONFIDENCE_READ = MappingProxyType(
+    {
+        "letters": 3.75,
+        "weight": 0.19,
+        "words": 2.20,
+        "title": 1.35,
+        "topics": 0.05,
+        "reading": 10.42,
+        "phrase": 2.08,
+        "exact": 1.13,
+        "quoted": 8.0,  # by hand, as above
+        "complete": 0.51,
+        "missing": -1.10,
+        "corrected": -0.20,
+        "behind": -0.78,
+    }
+)
+CONFIDENCE_READ_BIAS = -5.02
 #: The same for an index or a query without meanings; on the same scale, so that one threshold
-#: holds for both.
+#: holds for all.
 CONFIDENCE_BY_WORDS = MappingProxyType(
     {
         "letters": 5.5,

@@ -19,13 +19,22 @@ from kb.search import weights
 from kb.search.array_types import Documents, Pointers, Scores, Vector8, Vectors8
 from kb.search.index.array_file import Arrays
 from kb.search.index.edits import EditedDocuments, edited_vectors
+from kb.search.index.latent_topics import bytes_of
 from kb.search.kernels.layout import NO_VECTORS, Loops, PassageVectors
-from kb.search.meaning.query_table import TABLE_FILE, TABLE_ID, QueryTable, installed_table
+from kb.search.meaning.query_table import (
+    TABLE_FILE,
+    TABLE_ID,
+    QueryTable,
+    installed_table,
+    unit_directions,
+)
 from kb.search.meaning.sentence_encoder import MiniLm, SentenceEncoder, installed_encoder
 
 #: Passages that are looked at for candidates while somebody types, and for a settled question.
 SCANNED, SCANNED_SETTLED = 2_000, 20_000
 _CACHED_QUESTIONS = 64
+_SAMPLED = 2_000  # passages that tell what all are about, at most
+_FEW = 20  # so many passages say half as much about all as is to be known
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 NO_COSINES: Scores = np.zeros(0, dtype=np.float32)
 
@@ -73,6 +82,7 @@ class QuestionMeaning:
     direction: Vector8
     passages: PassageVectors
     cosines: Scores
+    read: bool  # by the encoder
     edited: PassageVectors = NO_VECTORS  # of edited documents, see ``index.edits``
 
 
@@ -114,9 +124,10 @@ class Embeddings:
         A ``settled`` question is read by the encoder, where it is installed, and compared with more
         documents; one that is still being typed is read by the table.
         """
+        read = settled and self._encoder is not None
         if settled and self._encoder is not None:
             passages, of_edited = self._settled_passages, self._edited_settled
-            direction = self._table.shortened(self._encoder.encode([text]))[0]
+            direction = self._distinct(self._table.shortened(self._encoder.encode([text]))[0])
         else:
             passages, of_edited = self._passages, self._edited_passages
             direction = self._table.direction(text)
@@ -124,7 +135,7 @@ class Embeddings:
         if not direction.size:
             return None
         if passages.lengths.size > most:
-            return QuestionMeaning(direction, passages, NO_COSINES, of_edited)
+            return QuestionMeaning(direction, passages, NO_COSINES, read, of_edited)
         cosines = self._loops.nearest_passages(
             self._document_pointers, passages, direction, self._all
         )
@@ -133,7 +144,27 @@ class Embeddings:
             cosines[numbers] = self._loops.nearest_passages(
                 pointers, of_edited, direction, np.arange(numbers.size)
             )
-        return QuestionMeaning(direction, passages, cosines, of_edited)
+        return QuestionMeaning(direction, passages, cosines, read, of_edited)
+
+    def _distinct(self, direction: Vector8) -> Vector8:
+        """What a question asks for beside what all passages here are about.
+
+        To a site about insurance, all questions about insurance are alike. The table's directions
+        are too coarse to gain by this.
+        """
+        middle = self._middle
+        return bytes_of(direction - (direction @ middle) * middle)
+
+    @functools.cached_property
+    def _middle(self) -> NDArray[np.float32]:
+        """The direction that the passages have in common; shorter than 1 where there are few, each
+        of which is much of what all are about.
+        """
+        vectors = self._passages.vectors
+        some = vectors[:: -(-vectors.shape[0] // _SAMPLED) or 1]
+        direction = unit_directions(unit_directions(some).sum(axis=0))
+        certainty = some.shape[0] / (some.shape[0] + _FEW)
+        return np.asarray(direction * np.sqrt(certainty), dtype=np.float32)
 
     def nearest(self, meaning: QuestionMeaning, least: float) -> Documents:
         """Documents with a passage of at least this cosine, ascending, if all were compared."""

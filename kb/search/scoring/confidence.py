@@ -68,7 +68,7 @@ def judge(evidence: Mapping[str, NDArray[np.float64]]) -> Judgement:
     The first ``weights.CONSIDERED`` decide whether any answers, so that it does not depend on how
     many are asked for.
     """
-    model = _model("meaning" in evidence, frozenset(evidence))
+    model = _model(frozenset(evidence))
     contributions = np.array([evidence[name] for name in model.names])
     contributions *= model.weights
     log_odds = contributions.sum(axis=0) + model.bias
@@ -87,11 +87,14 @@ class _Model(NamedTuple):
 
 
 @functools.cache
-def _model(by_meaning: bool, names: frozenset[str]) -> _Model:
+def _model(names: frozenset[str]) -> _Model:
     """The model as far as there is evidence."""
-    model, bias = weights.CONFIDENCE_BY_WORDS, weights.CONFIDENCE_BY_WORDS_BIAS
-    if by_meaning:
+    if "reading" in names:
+        model, bias = weights.CONFIDENCE_READ, weights.CONFIDENCE_READ_BIAS
+    elif "meaning" in names:
         model, bias = weights.CONFIDENCE, weights.CONFIDENCE_BIAS
+    else:
+        model, bias = weights.CONFIDENCE_BY_WORDS, weights.CONFIDENCE_BY_WORDS_BIAS
     known = tuple(name for name in model if name in names)
     return _Model(known, np.array([[model[name]] for name in known]), bias)
 

@@ -53,6 +53,8 @@ class EvidenceReader:
         scores, nothing = fused.scores, np.zeros(positions.size)
         features = {name: raw[positions].astype(np.float64) for name, raw in scores.raw.items()}
         del features["passage"]
+        if scores.read:
+            features["reading"] = features.pop("meaning")
         features["words"] /= max(scores.ideal, _LEAST) * (weights.K1 + 1)
         if "topics" not in features:
             features["topics"] = np.full(positions.size, _UNKNOWN_TOPICS)

@@ -71,6 +71,7 @@ class RawScores:
     forum_share: float  # of all documents that the asker may see, 0 to 1
     ideal: float  # the sum of the idfs of all words of the query, unknown ones counting as rarest
     rarest: float  # the idf of a word that one document has
+    read: bool = False  # whether the sentence encoder has read the query
     translated: Support = field(default_factory=lambda: _NO_SUPPORT)  # see ``translations``
     topics: TopicRows = NO_TOPICS
     thread_articles: ThreadArticleRows = NO_THREAD_ARTICLES
@@ -108,7 +109,7 @@ def fuse(
 ) -> Fused:
     """The candidates in their final order. ``factors`` change what some parts weigh."""
     names = tuple(scores.raw)
-    parts = _part_weights(names, factors)
+    parts = _part_weights(names, factors, scores.read)
     signals = tuple(scores.signals)
     size = scores.documents.size
     gains, totals = loops.fuse_parts(
@@ -165,12 +166,15 @@ class _PartWeights:
 
 
 @functools.cache
-def _part_weights(names: tuple[str, ...], factors: tuple[tuple[str, float], ...]) -> _PartWeights:
+def _part_weights(
+    names: tuple[str, ...], factors: tuple[tuple[str, float], ...], read: bool
+) -> _PartWeights:
     kinds = [weights.KIND_PARTS.get(name, (0.0, 1.0)) for name in names]
     in_words = np.array([name in weights.KIND_IN_WORDS for name in names])
     units = np.array([unit for _, unit in kinds])
     changed = dict(factors)
-    mix = np.array([weights.MIX[name] * changed.get(name, 1.0) for name in names])
+    parts = weights.MIX | {"meaning": weights.MEANING_READ} if read else weights.MIX
+    mix = np.array([parts[name] * changed.get(name, 1.0) for name in names])
     return _PartWeights(
         mix / max(sum(mix.tolist()), 1e-9),
         np.array([weights.MIN_SCALES.get(name, 1e-9) for name in names]),

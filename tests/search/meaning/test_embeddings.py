@@ -16,6 +16,7 @@ from kb.search.build import passage_meanings
 from kb.search.build.forward_index import ForwardIndex
 from kb.search.generations.generation import Generation
 from kb.search.index.array_file import load_arrays
+from kb.search.kernels.compilation import compiled_loops
 from kb.search.meaning import embeddings
 from kb.search.meaning.query_table import installed_table
 from kb.search.meaning.sentence_encoder import ENCODER_DIMENSIONS, installed_encoder
@@ -87,6 +88,50 @@ def test_what_was_read_is_as_likely_to_be_shown_as_a_draft(tmp_path: Path) -> No
             )
             assert before.id == after.id
             assert (after.confidence or 0) > 0.9 * (before.confidence or 1)
+
+
+class Insurer:
+    """An encoder to which nearly everything is about insurance."""
+
+    SUBJECTS = ("travel", "boat", "claim", "invoice")
+
+    def encode(self, texts: Sequence[str]) -> Directions:
+        rows = np.zeros((len(texts), ENCODER_DIMENSIONS), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            row[0] = 3.0
+            row[1:5] = [word in text.lower() for word in self.SUBJECTS]
+        return rows
+
+
+def test_what_all_pages_are_about_makes_no_page_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insurer = Insurer()
+    monkeypatch.setattr(passage_meanings, "installed_encoder", lambda: insurer)
+    monkeypatch.setattr(embeddings, "installed_encoder", lambda: insurer)
+    pages = [
+        document(f"doc/{subject}-{n}", f"{subject} {n}", f"Insurance: {subject}, part {n}.")
+        for subject in ("boat", "claim", "invoice")
+        for n in range(30)
+    ]
+    generation = published(tmp_path, pages, read=200)
+    compared = embeddings.Embeddings.of(load_arrays(generation.partition("public")), compiled_loops())
+    assert compared is not None
+    claim, travel = (
+        compared.question(f"insurance for a {subject}", settled=True)
+        for subject in ("claim", "travel")
+    )
+    assert claim is not None
+    assert travel is not None
+    assert claim.cosines.max() > claim.cosines.min() + 0.25
+    assert travel.cosines.max() < claim.cosines.max() - 0.2
+
+
+def test_a_single_page_is_not_what_all_pages_are_about(tmp_path: Path) -> None:
+    if installed_encoder() is None:
+        pytest.skip("needs the extra meaning")
+    with Searcher.on(published(tmp_path, PAGES[2:3], read=9)) as searcher:
+        assert [hit.id for hit in searcher.search("postage for packages").hits] == ["doc/parcels"]
 
 
 def test_what_was_read_is_not_read_again(tmp_path: Path, reader: Reader) -> None:

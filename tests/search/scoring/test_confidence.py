@@ -37,8 +37,9 @@ def test_how_many_are_asked_for_changes_nothing() -> None:
 
 def test_evidence_has_the_sign_that_its_name_promises() -> None:
     against = {"missing", "corrected", "behind"}
-    for name, weight in (*weights.CONFIDENCE.items(), *weights.CONFIDENCE_BY_WORDS.items()):
-        assert weight <= 0 if name in against else weight >= 0, name
+    for model in (weights.CONFIDENCE, weights.CONFIDENCE_READ, weights.CONFIDENCE_BY_WORDS):
+        for name, weight in model.items():
+            assert weight <= 0 if name in against else weight >= 0, name
 
 
 def test_without_candidates_nothing_is_likely() -> None:

@@ -137,7 +137,12 @@ def suggest(
     if title == "-":
         title = sys.stdin.buffer.read(MAX_INPUT).decode("utf-8", "replace")
     answer = _searcher(data, audience).suggest(
-        title, audience=audience, limit=limit, explain=explain, standpoint=Standpoint(language)
+        title,
+        audience=audience,
+        limit=limit,
+        explain=explain,
+        standpoint=Standpoint(language),
+        settled=True,
     )
     if as_json:
         click.echo(json.dumps(suggestions_json(answer), ensure_ascii=False, indent=1))

@@ -320,7 +320,7 @@ def _asker(searcher: Searcher, mode: str) -> _Ask:
         return suggestions.hits, suggestions.log_odds
 
     def show(text: str) -> tuple[tuple[Hit, ...], float]:
-        suggestions = searcher.suggest(text, limit=SHOWN)
+        suggestions = searcher.suggest(text, limit=SHOWN, settled=True)
         return suggestions.hits, suggestions.log_odds
 
     return {"search": search, "suggest": suggest, "shown": show}[mode]

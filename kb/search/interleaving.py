@@ -111,7 +111,7 @@ class Arms:
         self._answers: dict[tuple[object, ...], Suggestions] = {}
 
     def suggest(self, text: str, audience: str, *, limit: int, **how: Any) -> Suggestions:
-        key = (text, audience, limit, how.get("language"))
+        key = (text, audience, limit, how.get("standpoint"), how.get("settled"))
         answer = self._answers.get(key)
         if answer is None:
             present, candidate = self._both(text, audience, limit=limit, **how)

@@ -150,9 +150,13 @@ class Searcher:
         doubt: float | None = None,
         standpoint: Standpoint = ANYWHERE,
         trial: Trial | None = None,
+        settled: bool = False,
     ) -> Suggestions:
         """At most ``limit`` documents that may answer a half-typed title, of both rankings while
         there is a ``trial`` of other curations.
+
+        A ``settled`` title, whose writer pauses or is done, is read by the sentence encoder, which
+        takes milliseconds.
 
         None where the log-odds that any does are below ``doubt``, by default the threshold that was
         set when the index was built; at minus infinity, the best whatever they are worth.
@@ -170,6 +174,7 @@ class Searcher:
             explain=explain,
             doubt=doubt,
             standpoint=standpoint,
+            settled=settled,
         )
 
     def teams(

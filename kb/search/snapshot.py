@@ -194,11 +194,14 @@ class Snapshot:
         explain: bool,
         doubt: float | None,
         standpoint: Standpoint,
+        settled: bool = False,
     ) -> Suggestions:
         """The documents that may answer a half-typed title; none where the log-odds that any does
         are below ``doubt``, which each audience has of its own (None). At minus infinity, all.
+
+        The last word of a ``settled`` title may be unfinished, too.
         """
-        key = (title, audience, limit, explain, doubt, standpoint)
+        key = (title, audience, limit, explain, doubt, standpoint, settled)
         answer = self._answers.get(key)
         if answer is not None:
             return answer
@@ -208,6 +211,8 @@ class Snapshot:
         pasted = read_pasted(title)
         typed = pasted.query[:MAX_QUERY_LENGTH]
         query = reader.expand(typed, prefix=pasted.line is None, curations=self._curations)
+        if settled:
+            query = replace(query, settled=True)
         ranking = _on_topic(self._rank(reader, query, None, standpoint, deadline))
         ranking = self._folded(reader, query, ranking)
         judgement = self._judge(reader, query, ranking, max(limit, weights.CONSIDERED))

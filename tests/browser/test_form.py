@@ -214,6 +214,44 @@ def test_an_older_answer_never_replaces_a_newer_one(visit: Door) -> None:
     assert delayed
 
 
+def at_a_pause(route: Route, title: str) -> None:
+    """Answers as the encoder might that has read the title as a whole."""
+    response = route.fetch(url=route.request.url.replace("settled=1", "settled=0"))
+    answer = response.json()
+    answer["suggestions"] = answer["suggestions"][:1]
+    answer["suggestions"][0]["title"] = title
+    answer["suggestions"][0]["url"] += "-read"
+    route.fulfill(response=response, json=answer)
+
+
+def test_what_was_typed_is_read_at_a_pause(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    page.route("**/api/v1/suggest?*settled=1*", lambda route: at_a_pause(route, "Read at leisure"))
+    page.locator("#title").press_sequentially("paper jam in the pre")
+    expect(page.locator(".suggest-option")).to_have_count(1)
+    expect(page.locator(".suggest-title")).to_have_text("Read at leisure")
+
+
+def test_a_list_that_somebody_chooses_from_stays(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    waiting: list[Route] = []
+    page.route("**/api/v1/suggest?*settled=1*", lambda route: waiting.append(route))
+    with page.expect_request("**/api/v1/suggest?*settled=1*"):
+        suggest(page)
+    page.keyboard.press("ArrowDown")
+    with page.expect_response("**/api/v1/suggest?*settled=1*"):
+        at_a_pause(waiting[0], "Read at leisure")
+    expect(page.locator(".suggest-option[aria-selected=true]")).to_contain_text("Clear a paper jam")
+
+
+def test_suggestions_stay_when_the_second_answer_is_lost(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    page.route("**/api/v1/suggest?*settled=1*", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda request: "settled=1" in request.url):
+        suggest(page)
+    expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
+
+
 def test_the_version_follows_the_product(visit: Door) -> None:
     page = visit().go("/tickets/new")
     expect(page.locator("#version")).to_be_disabled()

@@ -108,6 +108,7 @@ def suggested(
     limit: int,
     standpoint: Standpoint,
     now: dt.datetime,
+    settled: bool = False,
 ) -> Suggested:
     """Suggestions and known problems for a text. Raises Unavailable."""
     answer = centre.searcher.suggest(
@@ -116,6 +117,7 @@ def suggested(
         limit=limit,
         standpoint=standpoint,
         trial=centre.experiments.trial(now),
+        settled=settled,
     )
     problems = matching_problems(text, centre.problems.open(visible_to(audience), now=now))
     shapes = json.dumps(
@@ -161,7 +163,21 @@ def _suggested(text: str) -> Suggested:
     place = standpoint(
         portal, language(), arguments.get("product", ""), arguments.get("version", "")
     )
-    return suggested(portal, text, audience=audience(), limit=limit, standpoint=place, now=now())
+    return suggested(
+        portal,
+        text,
+        audience=audience(),
+        limit=limit,
+        standpoint=place,
+        now=now(),
+        settled=_is_settled(arguments.get("settled", "0")),
+    )
+
+
+def _is_settled(value: str) -> bool:
+    if value not in ("0", "1"):
+        raise Invalid("settled must be 0 or 1.", field="settled")
+    return value == "1"
 
 
 def standpoint(centre: HelpCentre, language: str, product: str, version: str) -> Standpoint:

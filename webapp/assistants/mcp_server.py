@@ -61,7 +61,7 @@ class HelpCentreTools:
         context: Context,
     ) -> dict[str, Any]:
         """Find the articles that are likely to answer a problem. Empty if none is likely to."""
-        answer = await self._get(context, "suggest", q=problem)
+        answer = await self._get(context, "suggest", q=problem, settled="1")
         hits = answer["suggestions"]
         await self._tell(context, "query", q=problem[:300], found=len(hits))
         if hits:

@@ -242,6 +242,7 @@ def _suggestions(title: str) -> Suggestions | None:
             limit=SHOWN_SUGGESTIONS,
             standpoint=Standpoint(language()),
             trial=centre().experiments.trial(now()),
+            settled=True,
         )
     except KbError:
         return None

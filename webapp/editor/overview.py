@@ -173,7 +173,9 @@ def _tested_query(audiences: Sequence[str]) -> TestedQuery | None:
     searcher = centre().searcher
     try:
         if mode == "suggest":
-            answer = searcher.suggest(query, audience=audience, limit=TESTED_HITS, explain=True)
+            answer = searcher.suggest(
+                query, audience=audience, limit=TESTED_HITS, explain=True, settled=True
+            )
             hits = answer.hits
         else:
             hits = searcher.search(

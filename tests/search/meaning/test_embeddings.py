@@ -115,7 +115,9 @@ def test_what_all_pages_are_about_makes_no_page_the_answer(
         for n in range(30)
     ]
     generation = published(tmp_path, pages, read=200)
-    compared = embeddings.Embeddings.of(load_arrays(generation.partition("public")), compiled_loops())
+    compared = embeddings.Embeddings.of(
+        load_arrays(generation.partition("public")), compiled_loops()
+    )
     assert compared is not None
     claim, travel = (
         compared.question(f"insurance for a {subject}", settled=True)
@@ -132,6 +134,19 @@ def test_a_single_page_is_not_what_all_pages_are_about(tmp_path: Path) -> None:
         pytest.skip("needs the extra meaning")
     with Searcher.on(published(tmp_path, PAGES[2:3], read=9)) as searcher:
         assert [hit.id for hit in searcher.search("postage for packages").hits] == ["doc/parcels"]
+
+
+@pytest.mark.skipif(installed_encoder() is None, reason="needs the extra meaning")
+def test_a_settled_title_is_read_and_one_being_typed_is_not(tmp_path: Path) -> None:
+    with Searcher.on(published(tmp_path, PAGES, read=9)) as searcher:
+        typed, settled = (
+            searcher.suggest("postage for packages", explain=True, settled=settled).considered
+            for settled in (False, True)
+        )
+    assert typed is not None
+    assert settled is not None
+    assert "meaning" in typed.candidates[0].evidence
+    assert "reading" in settled.candidates[0].evidence
 
 
 def test_what_was_read_is_not_read_again(tmp_path: Path, reader: Reader) -> None:

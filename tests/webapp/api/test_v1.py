@@ -76,6 +76,7 @@ def test_an_answer_holds_what_the_asker_may_see(anyone: Browser, bob: Browser) -
     [
         ("/api/v1/suggest?q=x&limit=0", "limit"),
         ("/api/v1/suggest?q=x&limit=many", "limit"),
+        ("/api/v1/suggest?q=x&settled=yes", "settled"),
         ("/api/v1/search?q=x&page=0", "page"),
         ("/api/v1/search?q=x&page=5000", "page"),
         ("/api/v1/search?q=x&kind=book", "kind"),

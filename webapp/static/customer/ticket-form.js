@@ -286,7 +286,7 @@ async function suggestForDescription() {
   const half = MAX_DESCRIPTION / 2;
   const q = text.length > MAX_DESCRIPTION ? `${text.slice(0, half)}\n${text.slice(-half)}` : text;
   try {
-    const response = await fetch(`${suggest.getAttribute("src")}?limit=3`, {
+    const response = await fetch(`${suggest.getAttribute("src")}?limit=3&settled=1`, {
       method: "POST",
       body: JSON.stringify({ q: `${field("title").value}\n${q}` }),
       headers: { "Content-Type": "application/json", Accept: "application/json" },

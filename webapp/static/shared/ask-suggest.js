@@ -10,6 +10,45 @@ const HINTS = {
   pick: "Use the arrow keys to choose and Enter to add.",
 };
 
+const PAUSE = 450; // ms without a key before a text is read as a whole
+
+// While somebody types, answers are quick; at a pause, what was typed is asked once more, and read by the sentence
+// encoder. A list that somebody is choosing from stays, as does one without a better answer.
+class PausingSuggestions extends Suggestions {
+  schedule() {
+    super.schedule();
+    this.pauses = false;
+    clearTimeout(this.pauseTimer);
+    this.pauseTimer = setTimeout(() => this.pause(), PAUSE);
+  }
+
+  pause() {
+    clearTimeout(this.pauseTimer);
+    this.pauses = true;
+    return this.ask();
+  }
+
+  question(query, signal) {
+    const [address, options] = super.question(query, signal);
+    return [this.pauses ? `${address}&settled=1` : address, options];
+  }
+
+  show(answer) {
+    const isChoosing = !this.list.hidden && (this.active >= 0 || this.list.matches(":hover"));
+    const isSameQuery = this.answeredQuery !== "" && this.answeredQuery === this.query();
+    if (this.pauses && isSameQuery && (isChoosing || !answer || contents(answer) === contents(this.full))) return;
+    this.full = answer;
+    super.show(answer);
+  }
+}
+
+// What somebody sees of an answer.
+function contents(answer) {
+  const { suggestions = [], problems = [], answer: quoted } = answer || {};
+  const places = suggestions.map((hit) => [hit.url, hit.tier, hit.passage?.text]);
+  return JSON.stringify([places, problems.map((problem) => problem.id), quoted?.text]);
+}
+
 class AskSuggest extends HTMLElement {
   connectedCallback() {
     const input = this.querySelector("input");
@@ -20,7 +59,7 @@ class AskSuggest extends HTMLElement {
     const inPage = reading || mode === "pick";
     const dispatch = (name, detail) => this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
 
-    this.suggestions = new Suggestions(input, {
+    this.suggestions = new PausingSuggestions(input, {
       src: this.getAttribute("src"),
       limit: reading ? 5 : 7,
       host: this,
@@ -41,7 +80,7 @@ class AskSuggest extends HTMLElement {
   }
 
   refresh() {
-    this.suggestions?.ask();
+    this.suggestions?.pause();
   }
 
   clear() {

@@ -112,14 +112,51 @@ def test_a_maildir_is_emptied_into_cur(tmp_path: Path, box: Inbox, intake: MailI
     for name in ("new", "cur", "tmp"):
         (folder / name).mkdir(parents=True)
     (folder / "new" / "1.a").write_bytes(mail())
-    (folder / "new" / "2.b").write_bytes(b"x" * 2000)
-    maildir = Maildir(folder, intake, most_bytes=1500)
+    maildir = Maildir(folder, intake, most_bytes=_MEGABYTE)
     assert maildir.fetch() == 1
     assert maildir.fetch() == 0
     assert [path.name for path in (folder / "cur").iterdir()] == ["1.a:2,S"]
     intake.start()
     intake.stop()
     assert outcomes(box) == [Became.TICKET]
+
+
+def large_mail() -> bytes:
+    return mail(subject="Huge logs", proven=True, files={"log.bin": b"x" * _MEGABYTE})
+
+
+def assert_only_its_content_is_missing(box: Inbox) -> None:
+    (row,) = box.mails.of_ticket(1001)
+    assert (row.subject, row.sender) == ("Huge logs", "alice@example.com")
+    assert row.evidence["verdict"] == "pass"
+    assert "too large" in box.text(row)
+    assert len(box.original(row)) < 2_000
+
+
+def test_a_mail_of_a_maildir_that_is_too_large_becomes_a_ticket_without_its_content(
+    tmp_path: Path, box: Inbox, intake: MailIntake
+) -> None:
+    folder = tmp_path / "Maildir"
+    for name in ("new", "cur", "tmp"):
+        (folder / name).mkdir(parents=True)
+    (folder / "new" / "1.a").write_bytes(large_mail())
+    assert Maildir(folder, intake, most_bytes=_MEGABYTE).fetch() == 1
+    intake.start()
+    intake.stop()
+    assert_only_its_content_is_missing(box)
+    assert (folder / "cur" / "1.a:2,S").stat().st_size > _MEGABYTE
+
+
+def test_a_mail_of_imap_that_is_too_large_becomes_a_ticket_without_its_content(
+    imap_server: ImapServer, box: Inbox, intake: MailIntake
+) -> None:
+    pytest.importorskip("imap_tools", reason="needs the extra mail")
+    imap_server.deliver(large_mail())
+    assert imap_server.mailbox().fetch(intake) == 1
+    assert imap_server.mailbox().fetch(intake) == 0
+    intake.start()
+    intake.stop()
+    assert_only_its_content_is_missing(box)
 
 
 def test_a_folder_that_is_no_maildir_is_named(tmp_path: Path, intake: MailIntake) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 from kb.errors import Misconfigured, Unavailable
 from kb.mail.envelope import Envelope
 from kb.mail.listeners.intake import MailIntake
+from kb.mail.parsing.oversized import without_content
 
 LOG = logging.getLogger(__name__)
 #: The keyword of mails that were taken.
@@ -82,18 +83,24 @@ class ImapMailbox:
     def _take(self, mailbox: Any, intake: MailIntake) -> int:
         count = 0
         for uid in mailbox.uids(f"UNKEYWORD {TAKEN}"):
-            size = _size(mailbox, uid)
-            if size > self.most_bytes:
-                LOG.error("An e-mail of %d bytes is larger than KB_MAIL_MEGABYTES allows.", size)
-            else:
-                _, answer = mailbox.client.uid("fetch", uid, "(BODY.PEEK[])")
-                parts = [part[1] for part in answer if isinstance(part, tuple)]
-                if not parts:  # it was deleted meanwhile
-                    continue
-                intake.take(parts[0], Envelope(None, (), "imap"))
-                count += 1
+            raw = self._content(mailbox, uid)
+            if raw is None:  # it was deleted meanwhile
+                continue
+            intake.take(raw, Envelope(None, (), "imap"))
             mailbox.flag(uid, TAKEN, True)
+            count += 1
         return count
+
+    def _content(self, mailbox: Any, uid: str) -> bytes | None:
+        size = _size(mailbox, uid)
+        is_large = size > self.most_bytes
+        part = "(BODY.PEEK[HEADER])" if is_large else "(BODY.PEEK[])"
+        _, answer = mailbox.client.uid("fetch", uid, part)
+        raw = next((bytes(each[1]) for each in answer if isinstance(each, tuple)), None)
+        if raw is None or not is_large:
+            return raw
+        LOG.warning("An e-mail of %d bytes is larger than KB_MAIL_MEGABYTES allows.", size)
+        return without_content(raw, size, self.most_bytes)
 
 
 def _size(mailbox: Any, uid: str) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from kb.errors import Misconfigured
 from kb.mail.envelope import Envelope
 from kb.mail.listeners.intake import MailIntake
+from kb.mail.parsing.oversized import without_content
 
 LOG = logging.getLogger(__name__)
 _SEEN = ":2,S"
@@ -32,10 +33,15 @@ class Maildir:
         for path in sorted((self._folder / "new").iterdir()):
             if path.name.startswith(".") or not path.is_file():
                 continue
-            if path.stat().st_size > self._most_bytes:
-                LOG.error("%s is larger than KB_MAIL_MEGABYTES allows, and was not read.", path)
-                continue
-            self._intake.take(path.read_bytes(), Envelope(None, (), "maildir"))
+            self._intake.take(self._content(path), Envelope(None, (), "maildir"))
             path.rename(self._folder / "cur" / f"{path.name.partition(':')[0]}{_SEEN}")
             count += 1
         return count
+
+    def _content(self, path: Path) -> bytes:
+        size = path.stat().st_size
+        if size <= self._most_bytes:
+            return path.read_bytes()
+        LOG.warning("%s is larger than KB_MAIL_MEGABYTES allows.", path)
+        with path.open("rb") as file:
+            return without_content(file.read(self._most_bytes), size, self._most_bytes)

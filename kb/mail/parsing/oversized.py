@@ -1,0 +1,28 @@
+"""A mail that is too large to be read: its headers, with a sentence in place of its content. Pure.
+
+A mail server refuses such a mail, and its sender knows. From a mailbox that is fetched, nobody
+would ever hear of it.
+"""
+
+from __future__ import annotations
+
+import re
+
+_MOST = 256 * 1024  # octets of headers
+_END = re.compile(rb"\r?\n\r?\n")
+_FIELD = re.compile(rb"^[!-9;-~]+:.*(?:\r?\n[ \t].*)*", re.MULTILINE)
+_ABOUT_CONTENT = (b"content-", b"mime-version:")
+_MEGABYTE = 1024 * 1024
+
+
+def without_content(beginning: bytes, size: int, limit: int) -> bytes:
+    """``beginning`` has the headers of a mail of ``size`` octets; ``limit`` are read here."""
+    head = _END.split(beginning[:_MOST], maxsplit=1)[0]
+    fields = [
+        field for field in _FIELD.findall(head) if not field.lower().startswith(_ABOUT_CONTENT)
+    ]
+    sentence = (
+        f"(This e-mail of {-(-size // _MEGABYTE)} MB is too large to be read here: the limit is "
+        f"{limit // _MEGABYTE} MB. Its content was left in the mailbox.)"
+    )
+    return b"\n".join([*fields, b"Content-Type: text/plain; charset=utf-8", b"", sentence.encode()])

@@ -29,8 +29,8 @@ _VERDICTS = {
 def experiment() -> None:
     """Try curations, synonyms or weights on live typing, interleaved with the published ones.
 
-    While an experiment runs, lists of suggestions mix pages of both rankings, and what people open
-    decides. The interval stays valid however often you look.
+    While an experiment runs, lists of suggestions and results of searches mix pages of both
+    rankings, and what people open decides. The interval stays valid however often you look.
     """
 
 

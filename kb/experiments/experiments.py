@@ -77,6 +77,32 @@ class Experiments:
             raise NotFound("No experiment is running.")
         return ended
 
+    def count_result(
+        self, who: str, query: str, document_id: str, teams_of: TeamsOf, *, now: dt.datetime
+    ) -> None:
+        """Counts what somebody opened of the results of a search, as ``count`` does. ``who`` is
+        ``person:ID`` or ``visit:ID``.
+        """
+        try:
+            experiment = self.running(now)
+            if experiment is not None:
+                self._credit(experiment, who, query, document_id, teams_of, now)
+        except KbError as error:
+            LOG.info("not counted in the experiment: %s", error.sentence)
+
+    def _credit(
+        self,
+        experiment: Experiment,
+        who: str,
+        text: str,
+        document_id: str,
+        teams_of: TeamsOf,
+        now: dt.datetime,
+    ) -> None:
+        team = teams_of(text, _trial(experiment, now)).get(document_id.partition("#")[0])
+        if team is not None:
+            self._repository.credit(experiment.id, who, team, now)
+
     def count(
         self,
         episode: str,
@@ -98,12 +124,9 @@ class Experiments:
         try:
             experiment = self.running(now)
             text = self._repository.text_of_visit(episode) if experiment else ""
-            if experiment is None or not text:
-                return
-            team = teams_of(text, _trial(experiment, now)).get(document_id.partition("#")[0])
-            if team is not None:
+            if experiment is not None and text:
                 who = f"person:{visit.person_id}" if visit.person_id else f"visit:{episode}"
-                self._repository.credit(experiment.id, who, team, now)
+                self._credit(experiment, who, text, document_id, teams_of, now)
         except KbError as error:
             LOG.info("not counted in the experiment: %s", error.sentence)
 

@@ -1,4 +1,4 @@
-"""Interleaving: two rankings in one list of suggestions, to see which of them people prefer.
+"""Interleaving: two rankings in one list of suggestions or results, to see which is preferred.
 
 Team draft (Radlinski, Kurup and Joachims, "How does clickthrough data reflect retrieval quality?",
 CIKM 2008): in each round, a coin says which ranking picks first, and each picks its best document
@@ -17,7 +17,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
-from kb.search.results import Hit, Suggestions, Tier
+from kb.search.results import Hit, Results, Suggestions, Tier
 
 _MOST_ROUNDS = 128  # the bits of a coin; more than any list has
 
@@ -61,12 +61,12 @@ def team_draft(
 
 
 def teams(
-    present: Suggestions, candidate: Suggestions, *, limit: int, seed: str
+    present: Sequence[Hit], candidate: Sequence[Hit], *, limit: int, seed: str
 ) -> Mapping[str, Team]:
     """Document -> the ranking for which it counts; empty where both rankings are the same, as what
     people open then says nothing.
     """
-    own, other = ([hit.id for hit in arm.hits] for arm in (present, candidate))
+    own, other = ([hit.id for hit in hits] for hits in (present, candidate))
     return {} if own == other else dict(team_draft(own, other, limit, seed))
 
 
@@ -74,12 +74,10 @@ def interleaved(
     present: Suggestions, candidate: Suggestions, *, limit: int, seed: str
 ) -> Suggestions:
     """One answer of both. What is quoted above the list is what both would quote."""
-    drafted = teams(present, candidate, limit=limit, seed=seed)
+    drafted = teams(present.hits, candidate.hits, limit=limit, seed=seed)
     if not drafted:
         return present
-    hits: dict[str, Hit] = {}
-    for hit in chain(present.hits, candidate.hits):
-        hits.setdefault(hit.id, hit)
+    hits = _by_id(present.hits, candidate.hits)
     shown = sorted((hits[name] for name in drafted), key=lambda hit: hit.tier is Tier.PERHAPS)
     same = present.answer if present.answer == candidate.answer else None
     leads = same is not None and bool(shown) and shown[0].id == same.document
@@ -90,6 +88,37 @@ def interleaved(
         log_odds=max(present.log_odds, candidate.log_odds),
         answer=same if leads else None,
     )
+
+
+def interleaved_page(
+    present: Results, candidate: Results, *, page: int, per_page: int, seed: str
+) -> Results:
+    """One page of both searches, each of which has all results up to this page. A list goes on as
+    it began: what a page shows does not depend on how many pages somebody asks for.
+    """
+    start = (page - 1) * per_page
+    names = [hit.id for hit in present.hits][start:]
+    drafted = teams(present.hits, candidate.hits, limit=page * per_page, seed=seed)
+    if drafted:
+        names = list(drafted)[start:]
+    hits = _by_id(present.hits, candidate.hits)
+    same = present.answer if present.answer == candidate.answer else None
+    leads = same is not None and names[:1] == [same.document]
+    return replace(
+        present,
+        hits=tuple(hits[name] for name in names),
+        partial=present.partial or candidate.partial,
+        answer=same if leads else None,
+        page=page,
+        per_page=per_page,
+    )
+
+
+def _by_id(*lists: Sequence[Hit]) -> dict[str, Hit]:
+    hits: dict[str, Hit] = {}
+    for hit in chain(*lists):
+        hits.setdefault(hit.id, hit)
+    return hits
 
 
 class Arms:
@@ -125,7 +154,7 @@ class Arms:
 
     def teams(self, text: str, audience: str, *, limit: int, **how: Any) -> Mapping[str, Team]:
         present, candidate = self._both(text, audience, limit=limit, **how)
-        return teams(present, candidate, limit=limit, seed=self.trial.seed(text))
+        return teams(present.hits, candidate.hits, limit=limit, seed=self.trial.seed(text))
 
     def _both(
         self, text: str, audience: str, *, limit: int, **how: Any

@@ -22,7 +22,7 @@ from kb.search.documents import PUBLIC, Document, DocumentKind
 from kb.search.engine import SearchEngine
 from kb.search.generations.generation import Generation
 from kb.search.installation import search_engine
-from kb.search.interleaving import Arms, Team, Trial
+from kb.search.interleaving import Arms, Team, Trial, interleaved_page, teams
 from kb.search.query.parser import parse_query, plain_query
 from kb.search.results import Hit, ListedDocument, Results, Suggestions
 from kb.search.snapshot import WINDOW, Snapshot
@@ -31,6 +31,7 @@ from kb.search.standpoint import ANYWHERE, Standpoint
 LOG = logging.getLogger(__name__)
 CHECK_EVERY = 0.1  # seconds; reading a name of eleven bytes costs some 15 µs
 SORTS = ("best", "date")
+MIXED_RESULTS = 100  # results of a search that show both rankings of a trial
 _SEARCH_BUDGET = 0.25  # seconds that operators may take
 _RELATED_BUDGET = 1.0  # seconds that articles like one may take
 
@@ -55,7 +56,7 @@ class Searcher:
         self._budget = budget_ms / 1000
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
-        self._trial: tuple[Arms | None, Snapshot | None] = (None, None)
+        self._trial: tuple[Arms, Snapshot, Snapshot] | None = None
         self._pointer: tuple[str | None, bool] | None = None  # see ``Generations.pointer``
         self._verifies = False  # in the background
         self._checked_at = float("-inf")
@@ -113,12 +114,14 @@ class Searcher:
         operators: bool = True,
         sort: str = "best",
         language: str = "",
+        trial: Trial | None = None,
     ) -> Results:
         """One page of results. Without ``operators``, signs such as quotation marks are plain text.
 
         ``sort`` is "best", or "date" for the newest first. Among similar pages, those in the
-        reader's ``language`` come first. Raises Invalid for an unknown kind or order, or a page out
-        of reach.
+        reader's ``language`` come first. While there is a ``trial`` of other curations, the first
+        results of a search without filters are those of both rankings. Raises Invalid for an
+        unknown kind or order, or a page out of reach.
         """
         if sort not in SORTS:
             raise Invalid(f"sort must be {' or '.join(SORTS)}, not {sort}.", field="sort")
@@ -128,16 +131,28 @@ class Searcher:
                 field="page",
             )
         filters = {"kind": _kind(kind), "product": product, "version": version}
-        return self._current().search(
-            parse_query(query) if operators else plain_query(query),
-            audience,
-            filters={name: value for name, value in filters.items() if value},
-            page=page,
-            per_page=per_page,
-            deadline=self._deadline(_SEARCH_BUDGET),
-            explain=explain,
-            standpoint=Standpoint(language),
-            by_date=sort == "date",
+        snapshot = self._current()
+        is_mixed = trial is not None and not any(filters.values()) and sort == "best"
+
+        def answer(searched: Snapshot, page: int, per_page: int) -> Results:
+            return searched.search(
+                parse_query(query) if operators else plain_query(query),
+                audience,
+                filters={name: value for name, value in filters.items() if value},
+                page=page,
+                per_page=per_page,
+                deadline=self._deadline(_SEARCH_BUDGET),
+                explain=explain,
+                standpoint=Standpoint(language),
+                by_date=sort == "date",
+            )
+
+        if trial is None or not is_mixed or page * per_page > MIXED_RESULTS:
+            return answer(snapshot, page, per_page)
+        arms = (snapshot, self._candidate(snapshot, trial))
+        present, candidate = (answer(arm, 1, page * per_page) for arm in arms)
+        return interleaved_page(
+            present, candidate, page=page, per_page=per_page, seed=trial.seed(query)
         )
 
     def suggest(
@@ -178,9 +193,19 @@ class Searcher:
         )
 
     def teams(
-        self, title: str, trial: Trial, *, audience: str, limit: int, standpoint: Standpoint
+        self,
+        title: str,
+        trial: Trial,
+        *,
+        audience: str,
+        limit: int | None,
+        standpoint: Standpoint = ANYWHERE,
     ) -> Mapping[str, Team]:
-        """Document -> the ranking that picked it, as ``suggest`` shows them."""
+        """Document -> the ranking that picked it, as ``suggest`` shows them; without a ``limit``,
+        as ``search`` does.
+        """
+        if limit is None:
+            return self._result_teams(title, trial, audience, standpoint)
         return self._arms(self._current(), trial).teams(
             title,
             audience,
@@ -191,13 +216,45 @@ class Searcher:
             standpoint=standpoint,
         )
 
+    def _result_teams(
+        self, query: str, trial: Trial, audience: str, standpoint: Standpoint
+    ) -> Mapping[str, Team]:
+        snapshot = self._current()
+        arms = (snapshot, self._candidate(snapshot, trial))
+        present, candidate = (
+            arm.search(
+                parse_query(query),
+                audience,
+                filters={},
+                page=1,
+                per_page=MIXED_RESULTS,
+                deadline=self._deadline(_SEARCH_BUDGET),
+                explain=False,
+                standpoint=standpoint,
+                by_date=False,
+            )
+            for arm in arms
+        )
+        return teams(present.hits, candidate.hits, limit=MIXED_RESULTS, seed=trial.seed(query))
+
     def _arms(self, snapshot: Snapshot, trial: Trial) -> Arms:
-        arms, of = self._trial
-        if arms is None or of is not snapshot or arms.trial != trial:
-            candidate = snapshot.curated_by(trial.curations)
-            arms = Arms(trial, snapshot.suggest, candidate.suggest, remember=self._remember)
-            self._trial = (arms, snapshot)
+        arms, _ = self._both(snapshot, trial)
         return arms
+
+    def _candidate(self, snapshot: Snapshot, trial: Trial) -> Snapshot:
+        _, candidate = self._both(snapshot, trial)
+        return candidate
+
+    def _both(self, snapshot: Snapshot, trial: Trial) -> tuple[Arms, Snapshot]:
+        """Both rankings of suggestions, and the candidate itself."""
+        if self._trial is not None:
+            arms, of, candidate = self._trial
+            if of is snapshot and arms.trial == trial:
+                return arms, candidate
+        candidate = snapshot.curated_by(trial.curations)
+        arms = Arms(trial, snapshot.suggest, candidate.suggest, remember=self._remember)
+        self._trial = (arms, snapshot, candidate)
+        return arms, candidate
 
     def threshold(self, audience: str = PUBLIC) -> float:
         """The log-odds below which nothing is suggested to ``audience``."""

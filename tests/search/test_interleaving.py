@@ -83,3 +83,23 @@ def test_weights_are_tried_as_well(tmp_path: Path) -> None:
     searcher = searcher_of(tmp_path)
     trial = Trial("1", {"weights": {"words": 0.0, "letters": 10.0}}, "2026-11-23")
     assert searcher.suggest("password expires", trial=trial, explain=True).hits
+
+
+def test_a_search_mixes_both_rankings_page_by_page(tmp_path: Path) -> None:
+    """Every page goes on where the last one ended, and both arms obey audiences."""
+    searcher = searcher_of(tmp_path)
+    trial = Trial("1", PIN, "2026-11-23")
+    own = searcher.search("password")
+    whole = searcher.search("password", trial=trial)
+    names = [hit.id for hit in whole.hits]
+    assert set(names) == {*(hit.id for hit in own.hits), "doc/invoice"}
+    pages = [searcher.search("password", trial=trial, page=page, per_page=1) for page in (1, 2, 3)]
+    assert [hit.id for page in pages for hit in page.hits] == names
+    assert [page.page for page in pages] == [1, 2, 3]
+    drafted = searcher.teams("password", trial, audience="public", limit=None)
+    assert drafted["doc/invoice"] is Team.CANDIDATE
+    assert list(drafted)[: len(names)] == names
+    for narrowed in ({"sort": "date"}, {"kind": "doc"}):
+        alone = searcher.search("password", trial=trial, **narrowed)  # type: ignore[arg-type]
+        assert "doc/invoice" not in [hit.id for hit in alone.hits]
+    assert not searcher.teams("invoice", trial, audience="public", limit=None)

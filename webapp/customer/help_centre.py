@@ -28,6 +28,7 @@ from kb.search.display.sections import ROOT
 from kb.search.documents import PUBLIC, Document, DocumentKind, visible_to
 from kb.search.results import Hit, Results
 from webapp.context import asker, audience, centre, language, now, settings, visitor
+from webapp.customer.visits import count_opened_result
 from webapp.formatting import KINDS
 from webapp.problems import public_sentence
 from webapp.query_counter import count_query
@@ -105,7 +106,13 @@ def search() -> str:
     if not any(request.args.get(name) for name in narrowed):
         count_query(query, is_empty=not results.total)
     return render_template(
-        "customer/search.html", query=query, results=results, sentence="", pages=page_count(results)
+        "customer/search.html",
+        query=query,
+        results=results,
+        sentence="",
+        pages=page_count(results),
+        is_mixed=not any(request.args.get(name) for name in narrowed if name != "page")
+        and centre().experiments.running(now()) is not None,
     )
 
 
@@ -121,6 +128,7 @@ def search_results(query: str) -> Results:
         per_page=PER_PAGE,
         sort=request.args.get("sort") or "best",
         language=language(),
+        trial=centre().experiments.trial(now()),
     )
 
 
@@ -253,6 +261,13 @@ def feedback() -> BaseResponse:
         url_for("help_centre.article", document_id=document.id, voted=voted, _anchor="feedback"),
         303,
     )
+
+
+@blueprint.post("/search/opened")
+def opened() -> Response:
+    """Counts a result that somebody opened, while an experiment with two rankings runs."""
+    count_opened_result(request.form.get("q", "").strip(), request.form.get("id", ""))
+    return Response(status=204)
 
 
 @blueprint.get("/media/<path:name>")

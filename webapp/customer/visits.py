@@ -30,6 +30,9 @@ IDLE = dt.timedelta(minutes=30)
 SHOWN_SUGGESTIONS = 5
 #: The ticket form of the portal itself.
 OWN_FORM = "ticket"
+#: The page of results, of which only experiments count anything.
+SEARCH_FORM = "search"
+MAX_COUNTED_QUERY = 500  # characters
 #: AI assistants, which are not visitors: what they ask is counted separately.
 ASSISTANT_FORM = "assistant"
 _FORM_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -111,6 +114,21 @@ def count_opened(episode: str, kind: str, payload: Mapping[str, object], visit: 
         )
 
     centre().experiments.count(episode, kind, payload, visit, teams_of, now=now())
+
+
+def count_opened_result(query: str, document_id: str) -> None:
+    """The same for the results of a search. Agents and bots do not count."""
+    visit = visit_facts(SEARCH_FORM)
+    if visit.apart or not 0 < len(query) <= MAX_COUNTED_QUERY:
+        return
+
+    def teams_of(text: str, trial: Trial) -> Mapping[str, Team]:
+        return centre().searcher.teams(
+            text, trial, audience=audience(), limit=None, standpoint=Standpoint(language())
+        )
+
+    who = f"person:{visit.person_id}" if visit.person_id else f"visit:{current_visit()}"
+    centre().experiments.count_result(who, query, document_id, teams_of, now=now())
 
 
 def record_event(

@@ -55,6 +55,7 @@ POLICY: Mapping[tuple[str, str], Access] = by_route(
         ("site.versions", "GET"): Access.ANYONE,
         ("api.site", "GET"): Access.ANYONE,
         ("help_centre.feedback", "POST"): Access.ANYONE,
+        ("help_centre.opened", "POST"): Access.ANYONE,
         ("help_centre.media", "GET"): Access.ANYONE,
         ("tickets.new", "GET"): Access.ANYONE,
         ("tickets.review", "POST"): Access.ANYONE,
@@ -280,6 +281,7 @@ RATES: Mapping[tuple[str, str], str] = by_route(
         ("api.episode", "POST"): "suggest",
         ("api.feedback", "POST"): "vote",
         ("help_centre.feedback", "POST"): "vote",
+        ("help_centre.opened", "POST"): "suggest",
         ("gaps.draft", "POST"): "vote",
         ("ticket_drafts.save", "POST"): "desk",
         ("flags.add", "POST"): "desk",
@@ -467,4 +469,6 @@ OF_GENERATION = frozenset(
 
 #: Forms on these pages. A token would need a cookie of whoever sees the page, so that instead the
 #: browser has to say that the form was sent by a page of this portal.
-FORMS_WITHOUT_TOKEN = frozenset({"help_centre.feedback", "known_problems.join"})
+FORMS_WITHOUT_TOKEN = frozenset(
+    {"help_centre.feedback", "help_centre.opened", "known_problems.join"}
+)

@@ -78,3 +78,31 @@ def test_what_a_visitor_opens_counts(portal: Portal, erin: Browser, anyone: Brow
     page = erin.page("/editor/experiment")
     assert data_values(page, "people") == ["1"]
     assert data_values(page, "verdict") == ["not known yet"]
+
+
+def test_results_of_a_search_are_mixed_and_what_is_opened_counts_for_its_ranking(
+    portal: Portal, erin: Browser, anyone: Browser, alice: Browser, bob: Browser
+) -> None:
+    def opened(browser: Browser, **form: str) -> int:
+        sent = {"q": "paper jam", "id": "doc/still", **form}
+        own = {"Sec-Fetch-Site": "same-origin"}
+        return browser.client.post("/search/opened", data=sent, headers=own).status_code
+
+    assert data_values(anyone.page("/search?q=paper+jam"), "mixed") == []
+    assert opened(anyone) == 204  # nothing runs
+    start(erin)
+    portal.clock.now = portal.clock.now.replace(second=5)
+    page = anyone.page("/search?q=paper+jam")
+    assert data_values(page, "mixed") == ["paper jam"]
+    assert "/help/doc/still" in page
+    assert "zephyrion" not in page
+    assert "data-mixed" not in anyone.page("/search?q=paper+jam&kind=doc")
+    for browser in (anyone, anyone, alice, bob):  # agents do not count
+        assert opened(browser) == 204
+    assert opened(anyone, id="doc/unknown") == opened(anyone, id="doc/secret") == 204
+    assert opened(anyone, q="") == opened(anyone, q="x" * 9_999) == 204
+    result = portal.centre.experiments.end(now=portal.clock.now).result
+    assert result
+    assert (result.people, result.share) == (2, 1.0)
+    strange = {"Sec-Fetch-Site": "cross-site"}
+    assert anyone.client.post("/search/opened", headers=strange).status_code in (400, 403)

@@ -143,9 +143,11 @@ class Problems:
         products: Mapping[str, str],
         audiences: tuple[str, ...],
     ) -> None:
-        """Changes the texts without telling anybody. Raises Forbidden, NotFound, Invalid."""
-        draft = self._checked(form, agent, products, audiences)
-        self.for_agent(problem_id, agent)
+        """Changes the texts without telling anybody; the status stays. Raises Forbidden, NotFound,
+        Invalid.
+        """
+        status = self.for_agent(problem_id, agent).status
+        draft = self._checked({**form, "status": status.value}, agent, products, audiences)
         self._repository.correct(problem_id, draft)
         self._open = (None, ())
 

@@ -92,12 +92,12 @@ def texts(problem_id: int) -> str:
 def correct(problem_id: int) -> BaseResponse:
     """Corrects what is published; nobody is told, for nothing is new."""
     problems, agent = centre().problems, signed_in_person()
-    problem = problems.for_agent(problem_id, agent)
-    form = {**request.form.to_dict(), "status": problem.status.value}
     try:
-        problems.correct(problem_id, form, agent, products=_products(), audiences=AUDIENCES)
+        problems.correct(problem_id, request.form, agent, products=_products(), audiences=AUDIENCES)
     except Invalid as error:
-        return make_response(_form(MultiDict(form), dict(error.fields), problem), error.status)
+        problem = problems.for_agent(problem_id, agent)
+        form = MultiDict({**request.form.to_dict(), "status": problem.status.value})
+        return make_response(_form(form, dict(error.fields), problem), error.status)
     return redirect(url_for("problem_desk.show", problem_id=problem_id), 303)
 
 

@@ -29,6 +29,8 @@ test: $(VENV)/.test
 	@if [ -n "$$ASKFIRST_TEST_POSTGRESQL" ]; then \
 		ASKFIRST_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 $(ON_POSTGRESQL); \
 	else echo 'Not run: the tests on PostgreSQL. For them: eval "$$(.ci/services start)"'; fi
+	@if [ -z "$$ASKFIRST_TEST_OPENSEARCH" ]; then \
+		echo 'Not run: the tests on OpenSearch. For them: eval "$$(.ci/services start)"'; fi
 
 $(VENV)/.serve: requirements.lock pyproject.toml
 	@.ci/venv $(PYTHON) $(VENV) requirements.lock
@@ -41,7 +43,7 @@ $(VENV)/.test: requirements-dev.lock pyproject.toml
 COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 lock:
 	$(COMPILE) --extra eval --extra meaning pyproject.toml .ci/build.in -o requirements.lock
-	$(COMPILE) --extra eval --extra meaning --extra rst --extra pdf --extra docx --extra oidc --extra postgres --extra s3 --extra mail --extra mcp --group dev -c requirements.lock pyproject.toml .ci/build.in -o requirements-dev.lock
+	$(COMPILE) --extra eval --extra meaning --extra rst --extra pdf --extra docx --extra oidc --extra postgres --extra s3 --extra opensearch --extra mail --extra mcp --group dev -c requirements.lock pyproject.toml .ci/build.in -o requirements-dev.lock
 
 # The commit's time stands for all times in the archives: two builds of one commit are the same bytes.
 release: $(VENV)/.test

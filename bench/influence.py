@@ -17,12 +17,13 @@ import math
 import random
 import sys
 import tempfile
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from kb.search.build.builder import IndexBuilder
 from kb.search.build.vouching import MIN_CUSTOMERS, vouched_tickets
 from kb.search.documents import Document, DocumentKind, ResolvedTicket, Section
+from kb.search.installation import search_engine
 from kb.search.results import hit_json, results_json, suggestions_json
 from kb.search.searcher import Searcher
 
@@ -52,12 +53,11 @@ def main() -> None:
     )
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--opensearch", default="", metavar="URL", help="find them on OpenSearch")
     given = parser.parse_args()
-    differing = [
-        seed
-        for seed in range(given.seed, given.seed + given.pairs)
-        if not alike(random.Random(seed))
-    ]
+    differing = differing_pairs(
+        range(given.seed, given.seed + given.pairs), cluster=given.opensearch
+    )
     print(
         f"{given.pairs} pairs from seed {given.seed}: {len(differing)} differ "
         f"{differing[:20] or ''}"
@@ -65,7 +65,12 @@ def main() -> None:
     sys.exit(bool(differing))
 
 
-def alike(dice: random.Random) -> bool:
+def differing_pairs(seeds: Iterable[int], *, cluster: str = "") -> list[int]:
+    """The seeds of random pairs that do not give the same answers."""
+    return [seed for seed in seeds if not _alike(random.Random(seed), cluster)]
+
+
+def _alike(dice: random.Random, cluster: str) -> bool:
     """Whether one random pair gives the same answers."""
     every = [_document(dice, number) for number in range(dice.randint(1, 10))]
     seen = [one for one in every if one.audience == "public"]
@@ -78,8 +83,8 @@ def alike(dice: random.Random) -> bool:
     queries = [_text(dice, 4) for _ in range(3)]
     with tempfile.TemporaryDirectory() as folder:
         pair = (
-            _centre(Path(folder) / "a", every, [*tickets, private]),
-            _centre(Path(folder) / "b", seen, [t for t in shown if t.documents]),
+            _centre(Path(folder) / "a", every, [*tickets, private], cluster),
+            _centre(Path(folder) / "b", seen, [t for t in shown if t.documents], cluster),
         )
         # An answer that a busy machine cut short tells of the machine, not of documents: it is
         # asked for again.
@@ -124,8 +129,11 @@ def _text(dice: random.Random, most: int) -> str:
     return " ".join(dice.choices(WORDS, k=dice.randint(1, most)))
 
 
-def _centre(data: Path, documents: list[Document], tickets: list[ResolvedTicket]) -> Searcher:
-    with IndexBuilder(data, operators=False, meaning=True, read=0) as builder:
+def _centre(
+    data: Path, documents: list[Document], tickets: list[ResolvedTicket], cluster: str
+) -> Searcher:
+    engine = search_engine(data, cluster)
+    with engine.writer(operators=False, meaning=True, read=0) as builder:
         for one in documents:
             builder.add(one)
         builder.resolved_tickets(vouched_tickets(tickets))
@@ -134,7 +142,7 @@ def _centre(data: Path, documents: list[Document], tickets: list[ResolvedTicket]
             name: {one.audience for one in documents if name in one.html} for name in PICTURES
         }
         builder.release(builder.prepare(ledger={}, settings={}, pictures=pictures))
-    return Searcher(data, budget_ms=60_000)
+    return Searcher(data, engine=engine, budget_ms=60_000)
 
 
 def _answers(found: Searcher, queries: list[str], seen: list[Document]) -> str:

@@ -193,6 +193,7 @@ def _options(settings: Settings, words: Sequence[str]) -> IndexOptions:
     return IndexOptions(
         sources=sources,
         data=settings.data,
+        cluster=settings.search_cluster,
         database=settings.database_location,
         today=_today(),
         strict=bool(words or settings.sources),
@@ -370,7 +371,7 @@ def meanings(data: str | None) -> int:
     from kb.search.installation import search_engine
 
     settings = load_settings(data=data)
-    generations = search_engine(settings.data).generations
+    generations = search_engine(settings.data, settings.search_cluster).generations
     bar = ProgressBar(sys.stderr.isatty())
     try:
         left = -1
@@ -478,7 +479,8 @@ def _roll_back(settings: Settings, name: str | None) -> None:
     from kb.search.installation import search_engine
 
     padded = name.zfill(6) if name and name.isdigit() else name
-    generation = search_engine(settings.data).generations.rollback(padded)
+    engine = search_engine(settings.data, settings.search_cluster)
+    generation = engine.generations.rollback(padded)
     documents = generation.manifest.documents
     target = f"generation:{generation.name}"
     record_command(

@@ -45,6 +45,7 @@ class IndexOptions:
     sources: tuple[Source, ...]
     data: Path
     today: dt.date
+    cluster: str = ""  # as in ``search_engine``
     database: DatabaseLocation | None = None  # tickets that search learns from
     full: bool = False  # read everything
     check_only: bool = False  # publish nothing
@@ -133,7 +134,7 @@ class _IndexRun:
         # Brings numpy, which workers do not need.
         from kb.search.installation import search_engine
 
-        self.engine = search_engine(options.data)
+        self.engine = search_engine(options.data, options.cluster)
 
     def compare(self, *, trusted: bool) -> None:
         """Find out what differs from the last generation; ``trusted`` as in ``Generations``."""
@@ -217,6 +218,9 @@ class _IndexRun:
         meaning = self.options.meaning
         if bool(self.previous.manifest.settings.get("meaning")) != meaning:
             yield f"Pages are {'now' if meaning else 'no longer'} found by their meaning."
+        problem = "" if self.options.check_only else self.engine.problem(self.previous)
+        if problem:
+            yield problem
         if self.previous.curations() != self.curations.values:
             yield "Curations have changed."
         if not self.feedback.note and self.ledger.lessons != self.feedback.stamp:
@@ -236,7 +240,7 @@ class _IndexRun:
             self.report.kinds.update(self.previous.manifest.kinds)
             if self.options.check_only:
                 document_ids = {id_ for entry in self.ledger.entries.values() for id_ in entry.ids}
-                self._check(self.previous, self.previous, document_ids, {})
+                self._check(self.engine, self.previous, self.previous, document_ids, {})
 
     # --- the next generation
 
@@ -289,7 +293,7 @@ class _IndexRun:
                     pictures=collector.images,
                     findings=report.findings,
                 )
-            self._check(generation, self.previous, collector.used_ids, recorded.moved)
+            self._check(engine, generation, self.previous, collector.used_ids, recorded.moved)
 
             if options.preview is not None:
                 with contextlib.closing(generation.store) as store:
@@ -340,6 +344,7 @@ class _IndexRun:
 
     def _check(
         self,
+        engine: SearchEngine,
         generation: Generation,
         previous: Generation | None,
         document_ids: set[str],
@@ -362,7 +367,7 @@ class _IndexRun:
                 moved=moved,
             )
             verdict = gate.check_generation(
-                generation, previous, settings, compare=options.check_only
+                engine, generation, previous, settings, compare=options.check_only
             )
             report.refused += verdict.refused
             report.findings += verdict.findings

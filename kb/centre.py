@@ -103,7 +103,7 @@ class HelpCentre:
         policy = policy_file.load_policy(settings.policies_file)
         products = load_catalogue(settings.content / "catalogue.toml")
         database = open_database(settings.database_location)
-        engine = search_engine(settings.data)
+        engine = search_engine(settings.data, settings.search_cluster)
         subscriptions = Subscriptions(database)
         accounts = Accounts(
             database,

@@ -21,6 +21,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from kb.errors import Misconfigured
 
+_INDEX_PREFIX = re.compile(r"(?:[a-z0-9][a-z0-9-]{0,63})?")
 _PORTAL_PATH = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
 
@@ -126,6 +127,15 @@ def _database(text: str) -> str:
     return f"postgresql:{text.partition(':')[2]}"
 
 
+def _opensearch(text: str) -> str:
+    """Addresses with users and passwords of one cluster: the first one's path is the prefix."""
+    parts = [_split_url(word) for word in text.split()]
+    prefix = parts[0].path.strip("/")
+    if not _INDEX_PREFIX.fullmatch(prefix) or any(each.path.strip("/") for each in parts[1:]):
+        raise ValueError(text)
+    return " ".join(text.split())
+
+
 def _blobs(text: str) -> str:
     bucket = urlsplit(text).netloc if text.startswith("s3://") else ""
     if text != "folder" and not bucket and not Path(text).is_absolute():
@@ -229,6 +239,25 @@ SETTINGS: tuple[Setting, ...] = (
         "Where tickets, accounts and figures are kept: a SQLite file in `KB_DATA`, or a database "
         "on a PostgreSQL server, which portals on several machines can share. PostgreSQL requires "
         "the extra `postgres`.",
+        secret=True,
+    ),
+    Setting(
+        "search",
+        "embedded",
+        _choice("embedded", "opensearch"),
+        "embedded or opensearch",
+        "What finds documents: the embedded search engine, or an OpenSearch cluster (2.19 or 3.x), "
+        "which requires the extra `opensearch`.",
+    ),
+    Setting(
+        "opensearch",
+        "http://127.0.0.1:9200",
+        _opensearch,
+        "http or https addresses of one cluster, separated by spaces; the path of the first is "
+        "the prefix of all indexes",
+        "Where OpenSearch is, with user and password: `https://user:password@host:9200/askfirst`. "
+        "Indexes and aliases begin with the path, by default with `askfirst`. `?ca=FILE` names the "
+        "certificate of an authority of your own.",
         secret=True,
     ),
     Setting(
@@ -805,6 +834,8 @@ class Settings:
     site: str
     data: Path
     database: str
+    search: str
+    opensearch: str
     blobs: str
     content: Path
     sources: tuple[str, ...]
@@ -900,6 +931,11 @@ class Settings:
     def shares_blobs(self) -> bool:
         """Whether other machines can read the store, which then has the attached files too."""
         return self.blobs != "folder"
+
+    @property
+    def search_cluster(self) -> str:
+        """For ``kb.search.installation``: the address of OpenSearch, "" without it."""
+        return self.opensearch if self.search == "opensearch" else ""
 
     @property
     def blob_address(self) -> str:

@@ -81,7 +81,7 @@ def check(
 
     gate = "warn" if options.golden else "off"
     with temporary_folder("kb-check-") as data:
-        options = replace(options, data=data, full=True, drop=100, gate=gate)
+        options = replace(options, data=data, cluster="", full=True, drop=100, gate=gate)
         report = run_index(options, progress=progress)
         generation = search_engine(data).generations.current()
         documents = list(generation.store.all()) if generation else []

@@ -16,6 +16,7 @@ from indexer.findings import Finding, make_finding
 from indexer.report import SuggestionChange, count_newly_public
 from kb.errors import NotFound
 from kb.search.documents import AUDIENCES, PUBLIC, visible_to
+from kb.search.engine import SearchEngine
 from kb.search.generations.generation import Generation
 from kb.search.query.golden_file import GoldenQuery
 from kb.search.searcher import Searcher
@@ -65,13 +66,16 @@ class Verdict:
 
 
 def check_generation(
+    engine: SearchEngine,
     prepared: Generation,
     previous: Generation | None,
     settings: GateSettings,
     *,
     compare: bool = False,
 ) -> Verdict:
-    """All checks of ``prepared``; with ``compare`` also the best suggestions before and after."""
+    """All checks of what ``engine`` has ``prepared``; with ``compare`` also the best suggestions
+    before and after.
+    """
     verdict = Verdict()
     if previous is not None:
         verdict.refused += _check_loss(prepared, previous, settings.drop)
@@ -82,7 +86,7 @@ def check_generation(
             f"{count_newly_public(len(verdict.newly_public))} Check the list and agree to it first."
         )
 
-    with Searcher.on(prepared) as after:
+    with Searcher.on(prepared, engine=engine) as after:
         verdict.refused += find_leaks(after, prepared)
         if settings.gate != "off":
             failed = list(_failed_queries(after, settings))

@@ -88,7 +88,7 @@ class _Proposals:
             [PUBLIC], now=now, limit=MOST_QUERIES, since=now - LAST_MONTH
         )
         self._asked = [(query.query, query.times) for query in frequent]
-        self.searcher = Searcher(settings.data)
+        self.searcher = Searcher(settings.data, cluster=settings.search_cluster)
 
     def effect(self, gap: Gap) -> tuple[GapProposal, ProposalEffect] | None:
         proposed = self._proposed(gap)

@@ -37,6 +37,7 @@ from kb.people.repository.accounts import AccountRepository
 from kb.people.second_factor.steps import FactorRule
 from kb.people.second_factors import SecondFactors
 from kb.search.generations.generation import Generations
+from kb.search.installation import search_engine
 from kb.search.meaning.embeddings import verify_models
 from kb.settings import Settings
 from kb.sla import policy_file
@@ -79,6 +80,7 @@ class Examination:
     errors: dict[str, str] = field(default_factory=dict)  # part -> sentence
     generation: str | None = None
     index_problem: str = ""  # why the published generation is not the one that answers
+    cluster_problem: str = ""  # why OpenSearch does not answer from it; "" also without OpenSearch
     needs_migration: bool = False
     worker_beat: dt.datetime | None = None
     worker_ended: dt.datetime | None = None
@@ -118,6 +120,9 @@ def examine(settings: Settings, now: dt.datetime) -> Examination:
         values["index_problem"] = generations.problem()
         generation = generations.current(trusted=True)
         values["generation"] = generation.name if generation else None
+        if generation is not None and settings.search_cluster:
+            engine = search_engine(settings.data, settings.search_cluster)
+            values["cluster_problem"] = engine.problem(generation)
     if settings.meaning:
         with part("meaning"):
             verify_models()
@@ -231,6 +236,13 @@ def _index(facts: Examination) -> Iterator[Problem]:
             Impact.AT_RISK,
             f"{facts.index_problem} Generation {facts.generation} answers instead.",
             "Run `kb index --full`, and check the disk.",
+        )
+    if facts.cluster_problem:
+        yield Problem(
+            "opensearch",
+            Impact.AT_RISK,
+            f"{facts.cluster_problem} The local index answers instead.",
+            "Check OpenSearch and KB_OPENSEARCH, then run `kb index`.",
         )
 
 

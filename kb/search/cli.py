@@ -55,7 +55,9 @@ def _searcher(data: str | None, audience: str) -> Searcher:
     customer is.
     """
     settings = load_settings(data=data)
-    searcher = Searcher(settings.data, budget_ms=settings.suggest_budget_ms)
+    searcher = Searcher(
+        settings.data, cluster=settings.search_cluster, budget_ms=settings.suggest_budget_ms
+    )
     audiences = searcher.audiences()
     if audience not in audiences:
         names = f"{', '.join(audiences[:-1])} and {audiences[-1]}"

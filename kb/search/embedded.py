@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 class EmbeddedEngine:
     """The engine that needs no service: packed arrays, mapped, and ranked in this process."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, generations: Generations | None = None) -> None:
         self._data = data
-        self.generations = Generations(data)
+        self.generations = generations or Generations(data)
 
     def prepare(self) -> None:
         """The first time in an installation the loops are compiled, for some 30 seconds. What the
@@ -47,6 +47,9 @@ class EmbeddedEngine:
 
     def open(self, generation: Generation) -> EmbeddedIndex:
         return EmbeddedIndex(generation, self._loops())
+
+    def problem(self, _generation: Generation, /) -> str:
+        return ""  # it needs nothing but the generation
 
     def writer(
         self,
@@ -63,6 +66,7 @@ class EmbeddedEngine:
 
         return IndexBuilder(
             self._data,
+            generations=self.generations,
             previous=previous,
             keep=keep,
             operators=operators,

@@ -225,6 +225,11 @@ class SearchEngine(Protocol):
 
     def open(self, generation: Generation) -> OpenIndex: ...
 
+    def problem(self, generation: Generation, /) -> str:
+        """Why this engine cannot answer from a sound generation until it is published again, or a
+        server put right; "" when it can.
+        """
+
     def writer(
         self,
         *,

@@ -12,7 +12,8 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -42,7 +43,7 @@ from kb.search.query.curations import Curations, curate_candidates, curate_match
 from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
 from kb.search.query.parser import Operator
-from kb.search.query.partition_analyzer import partition_analyzer
+from kb.search.query.partition_analyzer import languages_of, partition_analyzer
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.results import Hit, ListedDocument, Placed
 from kb.search.scoring.bm25 import Bm25
@@ -63,6 +64,37 @@ _NO_VOTES: Scores = np.zeros(0, dtype=np.float32)
 _NO_SUPPORT: Support = np.zeros(0, dtype=np.int64)
 
 
+class WorthyTerm(NamedTuple):
+    """A word of a query: what each of its stems is worth among articles and among threads.
+
+    Of ``alternatives``, only the one that counts most counts.
+    """
+
+    stems: Mapping[str, tuple[float, float]]
+    alternatives: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BeyondWords:
+    """Candidates whatever their words are, and why."""
+
+    documents: Documents
+    question: Question
+    voted: Documents
+    votes: Scores  # [voted], of resolved tickets
+    headed: Documents  # those that have the whole query as a heading
+
+    def joined(self, documents: Documents, words: Scores) -> Candidates:
+        """All candidates, of which these may be some, with the scores of their words."""
+        return Candidates(
+            documents,
+            words,
+            _aligned(self.votes, self.voted, documents),
+            headed=self.headed,
+            question=self.question,
+        )
+
+
 class Partition:
     """One audience's partition, open for reading."""
 
@@ -77,7 +109,8 @@ class Partition:
         self._arrays, self._loops = arrays, loops
         self._store = store
         self._operators = operators
-        self._analyzer = partition_analyzer(arrays)
+        self.analyzer = partition_analyzer(arrays)
+        self.languages = tuple(languages_of(arrays))
         self.values = DocValues(arrays, loops)
         self.size = self.values.size
         self._first_thread, end = self.values.range_of(DocumentKind.FORUM)
@@ -89,7 +122,7 @@ class Partition:
             arrays, loops, self.bm25, self.title_ngrams, self.topics, Embeddings.of(arrays, loops)
         )
         self._evidence = EvidenceReader(arrays, self.bm25, self.rescorer)
-        self._expander = QueryExpander(arrays, self._analyzer)
+        self._expander = QueryExpander(arrays, self.analyzer)
         self._signals = Signals(arrays, loops, self.bm25, self.values)
         self._headings = WholeHeadings(arrays)
         self._near_duplicates = NearDuplicates(arrays, loops)
@@ -102,10 +135,10 @@ class Partition:
         if "solved_links" in arrays:
             prevail = weights.threads_prevail(self._first_thread, self.size)
             share, power = weights.VOTING_SHARE[prevail], weights.VOTING_POWER[prevail]
-            self._votes = ResolvedTicketVotes(arrays, self._analyzer, share, power)
+            self._votes = ResolvedTicketVotes(arrays, self.analyzer, share, power)
         self._translations = None
         if "translated_words" in arrays:
-            self._translations = Translations(arrays, self._analyzer)
+            self._translations = Translations(arrays, self.analyzer)
 
     # --- queries
 
@@ -144,6 +177,20 @@ class Partition:
         others = np.ones(self.size, dtype=bool)
         others[documents] = False
         return query, ResultSet(self.values, self.bm25.score_all(query.terms), others, {})
+
+    def worth(self, query: ExpandedQuery) -> list[WorthyTerm]:
+        """The words of a query as stems with what they are worth, for an engine that finds
+        documents by these alone.
+        """
+        stem_text = self._expander.stems.word
+        return [
+            WorthyTerm(
+                {stem_text(each.stem): (each.articles, each.threads) for each in rows},
+                alternatives=term.prefix or term.equals,
+            )
+            for term in query.terms
+            if (rows := self.bm25.worth(term))
+        ]
 
     # --- candidates
 
@@ -206,26 +253,27 @@ class Partition:
             return Candidates(best, words(best), _NO_VOTES, late=True)
 
         question = self.question(query)
-        voted, votes = _NONE, _NO_VOTES
-        if self._votes is not None:
-            voted, votes = self._votes.cast(query.terms, query.unknown)
         similar = _NONE
         if question.title is not None:
             similar = self.title_ngrams.candidates(question.title, allowed)
-        headed = self._headings.documents(query.text)
-        beyond_words = _union(voted, self.rescorer.near(question), headed)
+        others = self.beyond_words(query, question)
         if allowed is not None:
-            beyond_words = beyond_words[allowed[beyond_words]]
-        documents = _union(best, similar, beyond_words)
+            others = replace(others, documents=others.documents[allowed[others.documents]])
+        documents = _union(best, similar, others.documents)
         if query.curated is not None:
             documents = curate_candidates(documents, query.curated, allowed)
-        return Candidates(
-            documents,
-            words(documents),
-            _aligned(votes, voted, documents),
-            headed=headed,
-            question=question,
-        )
+        return others.joined(documents, words(documents))
+
+    def beyond_words(self, query: ExpandedQuery, question: Question) -> BeyondWords:
+        """The documents that are no candidates by their words or titles, but by what they mean, by
+        a heading or by resolved tickets.
+        """
+        voted, votes = _NONE, _NO_VOTES
+        if self._votes is not None:
+            voted, votes = self._votes.cast(query.terms, query.unknown)
+        headed = self._headings.documents(query.text)
+        documents = _union(voted, self.rescorer.near(question), headed)
+        return BeyondWords(documents, question, voted, votes, headed)
 
     # --- scores
 
@@ -300,7 +348,7 @@ class Partition:
         return HitDisplay(
             self._texts,
             query.text,
-            Matches(terms, self._analyzer.stem),
+            Matches(terms, self.analyzer.stem),
             QueryCoverage(terms, ideal),
             as_code=any(not _VERSION.fullmatch(name) for name in identifiers(query.text)),
             hidden=query.curated.hidden.tolist() if query.curated is not None else (),
@@ -391,7 +439,7 @@ class Partition:
     def similarity(self, text: str, others: Sequence[str]) -> tuple[float, ...]:
         """How like ``text`` each of some other short texts is, by the idfs of this partition."""
         vector, *other_vectors = (
-            tfidf_vector(Counter(self._analyzer.stems(each)), self._idf) for each in (text, *others)
+            tfidf_vector(Counter(self.analyzer.stems(each)), self._idf) for each in (text, *others)
         )
         return tuple(cosine(vector, other) for other in other_vectors)
 

@@ -44,14 +44,16 @@ class Searcher:
         data: Path,
         *,
         engine: SearchEngine | None = None,
+        cluster: str = "",
         budget_ms: int = 250,
         remember: int = 0,
     ) -> None:
-        """``budget_ms`` is what a suggestion may take, and the least that any answer may take.
+        """``cluster`` as in ``search_engine``, where no ``engine`` is given. ``budget_ms`` is what
+        a suggestion may take, and the least that any answer may take.
 
         The last ``remember`` suggestions are given again as they are.
         """
-        self._engine = engine or search_engine(data)
+        self._engine = engine or search_engine(data, cluster)
         self._remember = remember
         self._budget = budget_ms / 1000
         self._lock = threading.Lock()
@@ -63,9 +65,15 @@ class Searcher:
 
     @classmethod
     @contextlib.contextmanager
-    def on(cls, generation: Generation, *, budget_ms: int = 60_000) -> Iterator[Self]:
+    def on(
+        cls,
+        generation: Generation,
+        *,
+        engine: SearchEngine | None = None,
+        budget_ms: int = 60_000,
+    ) -> Iterator[Self]:
         """What one generation answers, published or not: for comparisons, not for visitors."""
-        fixed = cls(generation.path.parent.parent, budget_ms=budget_ms)
+        fixed = cls(generation.path.parent.parent, engine=engine, budget_ms=budget_ms)
         fixed._snapshot, fixed._checked_at = fixed._opened(generation), float("inf")
         try:
             yield fixed

@@ -372,6 +372,9 @@ class ExhaustiveEngine:
     def prepare(self) -> None:
         pass
 
+    def problem(self, generation: Generation, /) -> str:
+        return ""
+
     def open(self, generation: Generation) -> ExhaustiveIndex:
         return ExhaustiveIndex(generation)
 

@@ -5,9 +5,10 @@ To add an engine, add it to ``ENGINES``. Queries go through ``Snapshot``, as tho
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from kb.search import weights
 from kb.search.documents import Document, DocumentKind
 from kb.search.embedded import EmbeddedEngine
 from kb.search.engine import IndexReader, SearchEngine
+from kb.search.engines.opensearch.engine import OpenSearchEngine
 from kb.search.query.parser import parse_query
 from kb.search.results import Results, Suggestions
 from kb.search.snapshot import Snapshot
 from kb.search.standpoint import ANYWHERE, Standpoint
+from tests.clusters import needs_opensearch, own_address
 from tests.contracts.exhaustive_engine import ExhaustiveEngine
 from tests.search.library import document
 
@@ -29,6 +32,7 @@ ENGINES: dict[str, Callable[[Path], SearchEngine]] = {
     "embedded": lambda data: EmbeddedEngine(data),
     "exhaustive": ExhaustiveEngine,
 }
+PARAMETERS = (*ENGINES, pytest.param("opensearch", marks=needs_opensearch))
 DOCUMENTS = (
     document("doc/backup", "Back up the server", "Copy the folder every night.", tags=("disk",)),
     document(
@@ -62,14 +66,30 @@ CURATIONS: dict[str, Any] = {
 }
 
 
-@pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> SearchEngine:
-    return ENGINES[request.param](tmp_path)
+@contextlib.contextmanager
+def engine_named(name: str, data: Path) -> Iterator[SearchEngine]:
+    if name != "opensearch":
+        yield ENGINES[name](data)
+        return
+    with own_address() as address:
+        engine = OpenSearchEngine(data, address)
+        yield engine
+        assert not engine.cluster.is_failing  # the cluster has answered everything
 
 
-@pytest.fixture
-def snapshot(engine: SearchEngine) -> Snapshot:
-    return opened(engine, DOCUMENTS)
+@pytest.fixture(params=PARAMETERS)
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SearchEngine]:
+    with engine_named(request.param, tmp_path) as named:
+        yield named
+
+
+@pytest.fixture(scope="module", params=PARAMETERS)
+def snapshot(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Snapshot]:
+    """It never changes."""
+    with engine_named(request.param, tmp_path_factory.mktemp("data")) as named:
+        yield opened(named, DOCUMENTS)
 
 
 def opened(engine: SearchEngine, documents: tuple[Document, ...]) -> Snapshot:

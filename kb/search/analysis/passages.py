@@ -8,9 +8,11 @@ document store keeps passages, scoring ranks them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from kb.search.analysis.tokenizer import is_hyphenated_prose
 from kb.search.documents import Document, Region, RegionKind, Section
 
 MAX_PASSAGE_LENGTH = 1000  # characters
@@ -77,6 +79,41 @@ def split_passages(document: Document) -> list[SectionPassage]:
         for start, end in _passage_ranges(section.text)
     ]
     return passages or [SectionPassage("", (), document.summary.strip())]
+
+
+class PassageTexts(NamedTuple):
+    """What a passage is found by; comments in its code are part of the body."""
+
+    headings: tuple[str, ...]
+    body: str
+    code: str
+
+
+def passage_texts(document: Document, passages: Sequence[SectionPassage]) -> Iterator[PassageTexts]:
+    """What each passage of a document is found by; the first also by what the whole has."""
+    for position, (passage, headings) in enumerate(zip(passages, _headings(passages), strict=True)):
+        code, comments = code_of(passage)
+        texts = [text_without(passage), comments]
+        if position == 0:
+            texts += [document.summary, *document.tags, document.product]
+        yield PassageTexts(headings, "\n".join(texts), code)
+
+
+def _headings(passages: Sequence[SectionPassage]) -> Iterator[tuple[str, ...]]:
+    """The headings that each passage is found by: that of its section, and those above it under
+    which there is nothing else, so that no heading of a document is left out.
+    """
+    read: set[tuple[str, ...]] = set()
+    for passage in passages:
+        above = [passage.path[:depth] for depth in range(1, len(passage.path))]
+        yield (*(path[-1] for path in above if path not in read), *passage.path[-1:])
+        read.update(above, (passage.path,))
+
+
+def title_text(document: Document) -> str:
+    """What the title is found by; one that is one word in kebab case is a code: "no-shadow"."""
+    titles = (document.title, *document.aliases)
+    return " ".join(f"[{each}]" if is_hyphenated_prose(each) else each for each in titles)
 
 
 def _cut(regions: tuple[Region, ...], start: int, end: int) -> tuple[Region, ...]:

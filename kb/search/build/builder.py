@@ -90,6 +90,7 @@ class IndexBuilder:
         self,
         data: Path,
         *,
+        generations: Generations | None = None,
         keep: int = 3,
         progress: BuildProgress | None = None,
         operators: bool = True,
@@ -107,7 +108,7 @@ class IndexBuilder:
         threshold of suggestions is measured; by default it is that of no site in particular.
         """
         self._false_suggestions = false_suggestions
-        self._generations = Generations(data)
+        self._generations = generations or Generations(data)
         self._keep = keep
         self._operators = operators
         self._meaning = meaning

@@ -20,13 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.analysis.languages import ANALYSIS, ENGLISH, base_language
-from kb.search.analysis.passages import SectionPassage, code_of, text_without
+from kb.search.analysis.passages import SectionPassage, passage_texts, title_text
 from kb.search.analysis.tokenizer import (
     MAX_TOKEN,
     QUOTED_CODE,
     Analyzer,
     index_words,
-    is_hyphenated_prose,
 )
 from kb.search.build.document_facts import DocumentFacts, DocumentTable
 from kb.search.build.passage_meanings import PassageMeanings, passage_text, text_hash
@@ -142,26 +141,19 @@ class ForwardIndex:
         number, first = len(self.documents), len(self.passage_doc)
 
         read = self._reader(base_language(document.language))
-        titles = " ".join(map(_as_code, (document.title, *document.aliases)))
-        self.title_words.extend(read(titles))
+        self.title_words.extend(read(title_text(document)))
         self.title_ends.append(len(self.title_words))
 
-        for position, (passage, headings) in enumerate(
-            zip(passages, _headings(passages), strict=True)
-        ):
-            self.body_words.extend(read("\n".join(headings)))
+        for passage, texts in zip(passages, passage_texts(document, passages), strict=True):
+            self.body_words.extend(read("\n".join(texts.headings)))
             self.heading_lengths.append(len(self.body_words) - self.body_ends[-1])
-            for heading in headings:
+            for heading in texts.headings:
                 self.heading_hashes.extend(heading_hashes(heading))
             self.heading_hash_ends.append(len(self.heading_hashes))
 
-            code, comments = code_of(passage)
-            texts = [text_without(passage), comments]
-            if position == 0:
-                texts += [document.summary, *document.tags, document.product]
-            self.body_words.extend(read("\n".join(texts)))
+            self.body_words.extend(read(texts.body))
             self.body_ends.append(len(self.body_words))
-            self.code_words.extend(read(code))
+            self.code_words.extend(read(texts.code))
             self.code_ends.append(len(self.code_words))
             self.passage_doc.append(number)
             self.text_hashes.append(text_hash(passage_text(document.title, passage)))
@@ -312,22 +304,6 @@ def can_be_carried_over(saved: Arrays) -> bool:
 def stem_or_word(analyzer: Analyzer) -> Callable[[str], str]:
     """A stop word of one language is a word of another, and stays as it is."""
     return lambda word: analyzer.stem(word) or word
-
-
-def _as_code(title: str) -> str:
-    """A title that is one word in kebab case is a code: "no-shadow"."""
-    return f"[{title}]" if is_hyphenated_prose(title) else title
-
-
-def _headings(passages: Sequence[SectionPassage]) -> Iterator[tuple[str, ...]]:
-    """The headings that each passage is found by: that of its section, and those above it under
-    which there is nothing else, so that no heading of a document is left out.
-    """
-    read: set[tuple[str, ...]] = set()
-    for passage in passages:
-        above = [passage.path[:depth] for depth in range(1, len(passage.path))]
-        yield (*(path[-1] for path in above if path not in read), *passage.path[-1:])
-        read.update(above, (passage.path,))
 
 
 def passage_ranges(saved: Arrays, rows: Rows | Sequence[int]) -> tuple[list[int], list[int]]:

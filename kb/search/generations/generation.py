@@ -19,7 +19,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -189,8 +189,10 @@ class Generations:
     read again while it is what was last verified on this machine (see ``verification``).
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, announce: Callable[[Manifest], str] = lambda _: "") -> None:
+        """``announce`` tells others which generation is live, and returns a warning or ""."""
         self._data = data
+        self._announce = announce
 
     @property
     def folder(self) -> Path:
@@ -378,15 +380,16 @@ class Generations:
         draft.write_text(f"{name}\n", "ascii")
         sync(draft)
         os.replace(draft, self.folder / "CURRENT")
+        warning = ""
         try:
             sync(self.folder)
         except OSError as error:
-            return (
+            warning = (
                 f"Generation {name} is live, but the disk did not confirm it "
                 f"({error.strerror or error}): after a power failure, the previous one may be live "
                 "again. Check the disk."
             )
-        return ""
+        return " ".join(filter(None, (warning, self._announce(Manifest.read(self.path(name))))))
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[IO[str]]:

@@ -22,7 +22,7 @@ from kb.search.array_types import DocumentMask, Documents, Pointers, PostingDocs
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver, Lists, spliced_lists
 from kb.search.index.spill import Columns, Spill, blocks
-from kb.search.kernels.layout import Loops, Scratch, Titles
+from kb.search.kernels.layout import NGRAM_WEIGHT, Loops, Scratch, Titles
 from kb.search.kernels.ranges import gather
 
 Ngrams = NDArray[np.int32]  # [entries of all titles], positions among the hashes
@@ -372,6 +372,12 @@ class TitleNgrams:
             char_ngrams.code_points_of(text[:_LONGEST]), self._hashes, self._idf, self._unseen_idf
         )
         return NgramVector(ngrams, query_weights, gains) if ngrams.size else None
+
+    def heaviest(self, vector: NgramVector, count: int) -> dict[int, float]:
+        """The n-grams that weigh most in a vector, by hashes that hold for every partition."""
+        best = np.argsort(-vector.weights, kind="stable")[:count]
+        hashes = self._hashes[vector.ngrams[best]].tolist()
+        return dict(zip(hashes, (vector.weights[best] / NGRAM_WEIGHT).tolist(), strict=True))
 
     def candidates(self, vector: NgramVector, allowed: DocumentMask | None = None) -> Documents:
         """The documents whose titles are most like the query, by its n-grams' heaviest postings."""

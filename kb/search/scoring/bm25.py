@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,14 @@ class _ScoredTerm:
         positions = np.minimum(docs.searchsorted(documents.astype(docs.dtype)), docs.size - 1)
         is_posting = docs.take(positions) == documents
         return np.asarray(is_posting * self.postings.codes.take(positions) * np.int32(self.step))
+
+
+class StemWorth(NamedTuple):
+    """What a stem is worth among articles and among threads; its frequency comes on top."""
+
+    stem: int
+    articles: float
+    threads: float
 
 
 class LexicalCandidates:
@@ -232,6 +241,25 @@ class Bm25:
             totals = totals + term.scores(contenders)
         best: Documents = top_k(contenders, totals, k)
         return best
+
+    def scores(self, query: Sequence[QueryTerm], documents: Documents) -> Scores:
+        """BM25F of some documents, whoever found them."""
+        return LexicalCandidates(documents, self._rarest_first(query), None).scores(documents)
+
+    def worth(self, term: QueryTerm) -> list[StemWorth]:
+        """What each stem of a term is worth, for an engine that finds documents by stems alone."""
+        if len(term.stems) > 1 and term.prefix:
+            scored = self._scored(term)  # the stems share one frequency, and so one worth
+            articles, threads = (each.step / _STEP for each in (scored[0], scored[-1]))
+            return [StemWorth(stem, articles, threads) for stem in term.stems]
+        rows = []
+        for stem, share in zip(term.stems, term.shares, strict=True):
+            threads = articles = float(self.idfs[stem])
+            if self._articles:
+                held = self._postings.term(stem).before(self._articles).df
+                articles = self._article_idf(held)
+            rows.append(StemWorth(stem, articles * share, threads * share))
+        return rows
 
     def holds(self, term: QueryTerm, documents: Documents) -> NDArray[np.bool_]:
         """Which of ``documents`` hold any word that ``term`` stands for."""

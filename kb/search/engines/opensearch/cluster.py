@@ -1,0 +1,286 @@
+"""Cluster: the connection to OpenSearch, and what goes wrong with it. Alone knows the client.
+
+Visitors' queries have little time and go through a circuit breaker; what builds and administers
+has time, and raises Unavailable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from kb.breaker import Breaker
+from kb.errors import Misconfigured, Unavailable
+
+if TYPE_CHECKING:
+    from opensearchpy import OpenSearch
+
+LOG = logging.getLogger(__name__)
+#: Of the time that is left, what a query may take, and seconds at most: the local index still
+#: answers in time, which is 250 ms for a visitor.
+_SHARE, _MOST_SECONDS = 0.5, 30.0
+_TALK_SECONDS = 5.0  # to ask how it is
+_WORK_SECONDS = 120.0  # to write, clone or merge an index
+_DEFAULT_PREFIX = "askfirst"
+_BULK_BYTES = 8 * 1024 * 1024
+_OLDEST, _NEWEST = (2, 19), (4, 0)  # versions: from the first on, before the second
+
+Search = tuple[str, Mapping[str, Any]]  # an index, and the body of a search in it
+
+
+class NoAnswer(Exception):
+    """A query was not answered, or not in time: the local index answers instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAddress:
+    """Where the cluster is: what ``KB_OPENSEARCH`` says."""
+
+    hosts: tuple[str, ...]  # with scheme and port, without a user
+    prefix: str  # of the names of all indexes and aliases
+    user: tuple[str, str] | None = None
+    certificates: str | None = None  # a file, in place of the authorities that are known
+
+    @classmethod
+    def parse(cls, text: str) -> ClusterAddress:
+        """From one or more addresses; the first one's user, path and ``ca`` count for all."""
+        parts = [urlsplit(word) for word in text.split()]
+        first = parts[0]
+        hosts = tuple(
+            f"{each.scheme}://{each.netloc.rpartition('@')[2]}"
+            if each.port
+            else f"{each.scheme}://{each.netloc.rpartition('@')[2]}:9200"
+            for each in parts
+        )
+        user = (unquote(first.username), unquote(first.password or "")) if first.username else None
+        certificates = parse_qs(first.query).get("ca", [None])[0]
+        return cls(hosts, first.path.strip("/") or _DEFAULT_PREFIX, user, certificates)
+
+    def __str__(self) -> str:
+        return ", ".join(self.hosts)  # names no password
+
+
+class Cluster:
+    """One OpenSearch cluster, whose indexes and aliases begin with a prefix of ours."""
+
+    def __init__(self, address: ClusterAddress) -> None:
+        self.address = address
+        self.breaker = Breaker()
+        self.is_failing = False  # the last query was not answered
+
+    @functools.cached_property
+    def _client(self) -> OpenSearch:
+        try:
+            from opensearchpy import OpenSearch
+        except ImportError:
+            raise Misconfigured(
+                "KB_SEARCH=opensearch requires the extra opensearch: "
+                "pip install 'askfirst[opensearch]'."
+            ) from None
+        # Its log tells every failed request; ours tells when it begins and when it ends.
+        logging.getLogger("opensearch").setLevel(logging.CRITICAL)
+        return OpenSearch(
+            list(self.address.hosts),
+            http_auth=self.address.user,
+            ca_certs=self.address.certificates,
+            max_retries=0,
+            retry_on_timeout=False,
+            pool_maxsize=32,
+        )
+
+    # --- visitors' queries
+
+    def search(self, searches: Sequence[Search], *, deadline: float) -> list[Mapping[str, Any]]:
+        """The answers to all ``searches``, asked in one request. Raises NoAnswer."""
+        now = time.monotonic()
+        seconds = min(_MOST_SECONDS, _SHARE * (deadline - now))
+        if seconds <= 0 or not self.breaker.allows():
+            raise NoAnswer
+        lines = [json.dumps(line) for index, body in searches for line in ({"index": index}, body)]
+        try:
+            answers = self._answers("\n".join((*lines, "")), len(searches), seconds)
+        except Exception as error:  # whatever is not the answer of a cluster that is well
+            self.breaker.timed_out()
+            if not self.is_failing:
+                LOG.warning(
+                    "OpenSearch at %s does not answer (%s). The local index answers until it does.",
+                    self.address,
+                    _reason(error),
+                )
+            self.is_failing = True
+            raise NoAnswer from error
+        self.breaker.answered()
+        if self.is_failing:
+            LOG.warning("OpenSearch at %s answers again.", self.address)
+            self.is_failing = False
+        return answers
+
+    def _answers(self, body: str, count: int, seconds: float) -> list[Mapping[str, Any]]:
+        from urllib3 import Timeout
+
+        answers: list[Mapping[str, Any]] = self._client.msearch(
+            body=body, request_timeout=Timeout(total=seconds)
+        )["responses"]
+        if len(answers) != count:
+            raise ValueError("another number of answers than of questions")
+        for answer in answers:
+            if "error" in answer:
+                raise ValueError(answer["error"]["reason"])
+            if answer["timed_out"] or answer["_shards"]["failed"]:
+                raise ValueError("some shards did not answer")
+        return answers
+
+    # --- building and administering
+
+    def check(self) -> None:
+        """Raises Unavailable with what is wrong, when it is not a cluster that can be used."""
+        with self._errors(_TALK_SECONDS) as patience:
+            told = self._client.info(params=patience)
+            version = told["version"] if isinstance(told, dict) and "version" in told else {}
+            if not isinstance(version, dict) or version.get("distribution") != "opensearch":
+                raise Unavailable(f"What answers at {self.address} is not OpenSearch.")
+            number = tuple(map(int, str(version["number"]).split(".")[:2]))
+            if not _OLDEST <= number < _NEWEST:
+                raise Unavailable(
+                    f"OpenSearch at {self.address} is {version['number']}. "
+                    "Askfirst works with 2.19 and 3.x."
+                )
+
+    def check_health(self, names: Iterable[str]) -> None:
+        """Raises Unavailable when an index of these names is missing, or cannot answer."""
+        for name in names:
+            with self._errors(_TALK_SECONDS) as patience:
+                if not self._client.indices.exists(index=name, params=patience):
+                    raise Unavailable(f"OpenSearch at {self.address} has no index {name}.")
+                health = self._client.cluster.health(index=name, params=patience)
+                if health["status"] == "red":
+                    raise Unavailable(
+                        f"The index {name} of OpenSearch at {self.address} is red: some of it "
+                        "cannot be read."
+                    )
+
+    def create(self, name: str, body: Mapping[str, Any]) -> None:
+        with self._errors() as patience:
+            self._client.indices.create(index=name, body=body, params=patience)
+
+    def clone(self, source: str, name: str) -> None:
+        """Make a writable copy of an index that is not written any more: it shares its files."""
+        body = {"settings": {"index.blocks.write": None}}
+        with self._errors() as patience:
+            wait = {**patience, "wait_for_active_shards": 1}
+            self._client.indices.clone(index=source, target=name, body=body, params=wait)
+
+    def metadata(self, name: str) -> dict[str, Any]:
+        """What was written about an index when it was created; {} when there is none."""
+        with self._errors(_TALK_SECONDS) as patience:
+            if not self._client.indices.exists(index=name, params=patience):
+                return {}
+            mapping = self._client.indices.get_mapping(index=name, params=patience)
+            written: dict[str, Any] = mapping[name]["mappings"].get("_meta", {})
+            return written
+
+    def change(self, actions: Iterable[dict[str, Any]]) -> None:
+        """Write and delete documents, some megabytes at a time."""
+        from opensearchpy import helpers
+
+        with self._errors() as patience:
+            for _ in helpers.streaming_bulk(
+                self._client,
+                actions,
+                max_chunk_bytes=_BULK_BYTES,
+                raise_on_error=True,
+                request_timeout=float(patience["request_timeout"]),
+            ):
+                pass
+
+    def seal(self, name: str, *, merge: bool) -> int:
+        """Let all that was written be found, and nothing more be written; returns how many
+        documents there are. With ``merge``, in as few segments as possible.
+        """
+        with self._errors() as patience:
+            self._client.indices.refresh(index=name, params=patience)
+            if merge:
+                self._client.indices.forcemerge(
+                    index=name, params={**patience, "max_num_segments": 1}
+                )
+                self._client.indices.refresh(index=name, params=patience)
+            self._client.indices.put_settings(
+                index=name, body={"index.blocks.write": True}, params=patience
+            )
+        return self.count(name)
+
+    def count(self, name: str) -> int:
+        """How many documents an index holds."""
+        with self._errors() as patience:
+            counted: int = self._client.count(index=name, params=patience)["count"]
+            return counted
+
+    def point(self, aliases: Mapping[str, str]) -> None:
+        """Let each alias name one index, all of them at once."""
+        actions: list[dict[str, Any]] = []
+        with self._errors() as patience:
+            for alias, name in aliases.items():
+                actions += [
+                    {"remove": {"index": other, "alias": alias}}
+                    for other in self._named(alias, patience)
+                    if other != name
+                ]
+                actions.append({"add": {"index": name, "alias": alias}})
+            self._client.indices.update_aliases(body={"actions": actions}, params=patience)
+
+    def pointed(self, alias: str) -> tuple[str, ...]:
+        """The indexes that an alias names."""
+        with self._errors(_TALK_SECONDS) as patience:
+            return self._named(alias, patience)
+
+    def _named(self, alias: str, patience: dict[str, Any]) -> tuple[str, ...]:
+        if not self._client.indices.exists_alias(name=alias, params=patience):
+            return ()
+        return tuple(self._client.indices.get_alias(name=alias, params=patience))
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Delete indexes; one that is not there is gone already."""
+        with self._errors() as patience:
+            for name in names:
+                self._client.indices.delete(
+                    index=name, params={**patience, "ignore_unavailable": "true"}
+                )
+
+    @contextlib.contextmanager
+    def _errors(self, seconds: float = _WORK_SECONDS) -> Iterator[dict[str, Any]]:
+        """Turn every error into Unavailable with a sentence."""
+        from opensearchpy.exceptions import OpenSearchException
+
+        try:
+            yield {"request_timeout": seconds}
+        except (OpenSearchException, OSError, ValueError, KeyError, TypeError) as error:
+            raise Unavailable(
+                f"OpenSearch at {self.address} cannot be used: {_reason(error)}.", retry_after=60
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Why, for people. Not the client's own text, which quotes whatever a server answers."""
+    status = getattr(error, "status_code", None)
+    if getattr(error, "error", "") == "cluster_block_exception":
+        return "it does not let anybody write; see whether its disk is full"
+    if status in (401, 403):
+        return "it does not accept the user or the password in KB_OPENSEARCH"
+    if isinstance(status, int):
+        told = getattr(error, "error", "")
+        return f"it answers with status {status}" + (f" ({told})" if told else "")
+    names = {
+        "ConnectionTimeout": "it does not answer in time",
+        "SSLError": "its certificate is not trusted",
+        "ConnectionError": "nothing accepts the connection",
+        "SerializationError": "what it answers is not JSON",
+        "BulkIndexError": "it refused some documents",
+    }
+    return names.get(type(error).__name__, str(error) or type(error).__name__)

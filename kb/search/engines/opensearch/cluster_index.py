@@ -1,0 +1,107 @@
+"""Cluster index: the indexes of a generation, one for each set of documents that an audience sees.
+
+A generation names them in its manifest, so that an answer never mixes two generations. Aliases, one
+for each audience, tell everybody else which indexes are live.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kb.errors import Unavailable
+from kb.search.embedded import EmbeddedIndex
+from kb.search.engine import IndexReader
+from kb.search.engines.opensearch.cluster import Cluster
+from kb.search.engines.opensearch.cluster_documents import FORMAT
+from kb.search.engines.opensearch.cluster_reader import ClusterReader
+from kb.search.generations.generation import Generation, Manifest
+from kb.search.partition import Partition
+
+#: In the settings of a manifest: what the names of a generation's indexes begin with.
+STEM_SETTING = "opensearch"
+
+
+def index_names(manifest: Manifest) -> dict[str, str]:
+    """File of a partition -> the name of its index; empty where there are none."""
+    stem = manifest.settings.get(STEM_SETTING)
+    if not stem:
+        return {}
+    files = sorted(set(manifest.partitions.values()))
+    return {file: f"{stem}-{number}" for number, file in enumerate(files)}
+
+
+def aliases(manifest: Manifest, prefix: str) -> dict[str, str]:
+    """Alias of an audience -> the index that it names."""
+    names = index_names(manifest)
+    return {
+        f"{prefix}-{_name(audience)}": names[file]
+        for audience, file in manifest.partitions.items()
+        if file in names
+    }
+
+
+def _name(audience: str) -> str:
+    """An audience as part of the name of an alias, which has no capitals, blanks or other signs."""
+    return "".join(
+        sign if (sign.isascii() and sign.isalnum() and sign == sign.lower()) else f"_{ord(sign):x}"
+        for sign in audience
+    )
+
+
+class ClusterIndex:
+    """A generation of packed arrays whose documents are found on the cluster."""
+
+    def __init__(self, generation: Generation, embedded: EmbeddedIndex, cluster: Cluster) -> None:
+        self._generation, self._embedded, self._cluster = generation, embedded, cluster
+        self._names = index_names(generation.manifest)
+        self._readers: dict[Partition, ClusterReader] = {}
+        self.document, self.audience_of = embedded.document, embedded.audience_of
+        self.warm, self.close = embedded.warm, embedded.close
+
+    def reader(self, audience: str) -> IndexReader[Any]:
+        partition = self._embedded.reader(audience)
+        name = self._names.get(self._generation.partition(audience).name)
+        if name is None:  # published by the embedded engine
+            return partition
+        if partition not in self._readers:
+            self._readers[partition] = ClusterReader(partition, self._cluster, name)
+        return self._readers[partition]
+
+
+def move_aliases(manifest: Manifest, cluster: Cluster) -> str:
+    """Let the aliases name the indexes of a live generation; returns a warning or ""."""
+    live = aliases(manifest, cluster.address.prefix)
+    if not live:
+        return ""
+    try:
+        cluster.point(live)
+    except Unavailable as error:
+        return (
+            f"Generation {manifest.name} is live here, but the aliases of its indexes were not "
+            f"changed: {error.sentence}"
+        )
+    return ""
+
+
+def problem_of(generation: Generation, cluster: Cluster) -> str:
+    """Why a generation is not answered from the cluster; "" when it is."""
+    names = index_names(generation.manifest)
+    if not names:
+        return f"Generation {generation.name} is not on OpenSearch at {cluster.address} yet."
+    try:
+        cluster.check()
+        cluster.check_health(names.values())
+        for name in names.values():
+            if cluster.metadata(name).get("format") != FORMAT:
+                return f"The index {name} on OpenSearch was written by another version."
+        for alias, name in aliases(generation.manifest, cluster.address.prefix).items():
+            pointed = cluster.pointed(alias)
+            if pointed != (name,):
+                others = " and ".join(pointed) or "nothing"
+                return (
+                    f"The alias {alias} on OpenSearch names {others} in place of {name}, which "
+                    f"generation {generation.name} answers from."
+                )
+    except Unavailable as error:
+        return error.sentence
+    return ""

@@ -1,0 +1,287 @@
+"""Cluster writer: builds a generation, and its indexes on the cluster beside those that answer.
+
+Where a few documents changed, an index is a clone of the last one, which shares its files, with
+these documents written again. Nothing is published unless every index holds what it should; what
+was not published is deleted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
+from typing import Any, Self
+
+from kb.disk import sync
+from kb.errors import Unavailable
+from kb.ids import document_key
+from kb.search.documents import Document, visible_to
+from kb.search.embedded import EmbeddedIndex
+from kb.search.engine import IndexWriter
+from kb.search.engines.opensearch.cluster import Cluster
+from kb.search.engines.opensearch.cluster_documents import (
+    FORMAT,
+    Lengths,
+    ReadDocument,
+    average_lengths,
+    index_body,
+)
+from kb.search.engines.opensearch.cluster_index import STEM_SETTING, index_names
+from kb.search.generations.findings import Finding
+from kb.search.generations.generation import Generation, Generations, Manifest
+from kb.search.index.document_store import DocumentStore
+from kb.search.partition import Partition
+
+NAMES_FILE = "opensearch.json"  # in the folder of generations: the indexes that it has made
+#: The share of documents that may change before an index is written anew: what was deleted takes
+#: room until then, and lengths are measured again.
+_CLONED = 0.2
+_SAMPLE = 2000  # documents that tell how long documents are
+
+
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What differs from the previous generation."""
+
+    fresh: Sequence[str]  # ids of documents that are new or not as they were
+    gone: Sequence[str]  # ids of documents that are not as they were, or not there
+    then: Mapping[str, str]  # id -> audience
+    now: Mapping[str, str]
+
+    def gone_for(self, visible: frozenset[str]) -> list[str]:
+        """What these audiences saw, and do not see any more."""
+        return [
+            id_
+            for id_ in self.gone
+            if self.then[id_] in visible and self.now.get(id_, "") not in visible
+        ]
+
+    def count_for(self, visible: frozenset[str]) -> int:
+        changed = sum(self.now[id_] in visible for id_ in self.fresh)
+        return changed + len(self.gone_for(visible))
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """An index that is being written."""
+
+    name: str
+    visible: frozenset[str]  # audiences
+    partition: Partition
+    lengths: Lengths
+    source: str | None  # the index that it is a clone of
+
+
+class ClusterIndexWriter:
+    """Builds the next generation here, and on the cluster."""
+
+    def __init__(
+        self,
+        builder: IndexWriter,
+        cluster: Cluster,
+        generations: Generations,
+        open_index: Callable[[Generation], EmbeddedIndex],
+        progress: Callable[[str, int, int], None] | None,
+    ) -> None:
+        self._builder, self._cluster, self._generations = builder, cluster, generations
+        self._open_index = open_index
+        self._progress = progress or (lambda _stage, _done, _total: None)
+        self.curations: Mapping[str, Any] = {}
+        self.warning = ""
+        self.carry_over, self.add, self.alias = builder.carry_over, builder.add, builder.alias
+        self.resolved_tickets = builder.resolved_tickets
+        self.customer_words = builder.customer_words
+        self.suggestion_outcomes = builder.suggestion_outcomes
+
+    @property
+    def previous(self) -> Generation | None:
+        return self._builder.previous
+
+    def __enter__(self) -> Self:
+        self._cluster.check()
+        self._builder.__enter__()
+        with contextlib.suppress(Unavailable):  # tried again at the next build
+            self._delete_unused()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        with contextlib.suppress(Unavailable):
+            self._delete_unused()
+        self._builder.__exit__(*raised)
+
+    def prepare(
+        self,
+        *,
+        ledger: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        findings: Iterable[Finding] = (),
+        pictures: Mapping[str, Iterable[str]] = MappingProxyType({}),
+    ) -> Generation:
+        prefix, name = self._cluster.address.prefix, self._generations.next_name()
+        self._builder.curations = self.curations
+        generation = self._builder.prepare(
+            ledger=ledger,
+            settings={**settings, STEM_SETTING: f"{prefix}-{name}-{secrets.token_hex(4)}"},
+            findings=findings,
+            pictures=pictures,
+        )
+        self._write_indexes(generation)
+        return generation
+
+    def release(self, prepared: Generation) -> Manifest:
+        manifest = self._builder.release(prepared)
+        self.warning = self._builder.warning
+        return manifest
+
+    def publish(self, *, ledger: Mapping[str, Any], settings: Mapping[str, Any]) -> Manifest:
+        return self.release(self.prepare(ledger=ledger, settings=settings))
+
+    # --- writing
+
+    def _write_indexes(self, generation: Generation) -> None:
+        names = index_names(generation.manifest)
+        self._remember([*self._made(), *names.values()])
+        index = self._open_index(generation)
+        with contextlib.closing(index), contextlib.closing(generation.store) as store:
+            audience_of = dict(store.audiences().values())
+            changes = self._changes(store)
+            targets = [
+                self._target(generation, index, file, name, changes) for file, name in names.items()
+            ]
+            self._progress("opensearch", 0, len(store))
+            for target in targets:
+                if target.source is not None:
+                    self._cluster.clone(target.source, target.name)
+                    self._cluster.change(_deletions(target.name, changes.gone_for(target.visible)))
+            fresh = store.documents(changes.fresh)
+            self._write([target for target in targets if target.source is not None], fresh)
+
+            created = [
+                self._created(target, store, audience_of)
+                for target in targets
+                if target.source is None
+            ]
+            if created:
+                self._write(created, self._counted(store.all(), len(store)))
+            for target in targets:
+                count = self._cluster.seal(target.name, merge=target.source is None)
+                if count != target.partition.size:
+                    raise Unavailable(
+                        f"The index {target.name} on OpenSearch holds {count} documents where "
+                        f"{target.partition.size} were written; nothing was published."
+                    )
+            self._progress("opensearch", len(store), len(store))
+
+    def _changes(self, store: DocumentStore) -> _Changes:
+        now = dict(store.audiences().values())
+        if self.previous is None:
+            return _Changes((), (), {}, now)
+        with contextlib.closing(self.previous.store) as before:
+            difference = store.difference(before)
+            then = dict(before.audiences().values())
+        return _Changes(difference.fresh, difference.gone, then, now)
+
+    def _target(
+        self,
+        generation: Generation,
+        index: EmbeddedIndex,
+        file: str,
+        name: str,
+        changes: _Changes,
+    ) -> _Target:
+        audience = next(who for who, its in generation.manifest.partitions.items() if its == file)
+        partition, visible = index.reader(audience), visible_to(audience)
+        # What an audience does not see has no part in how its index is written.
+        if self.previous is not None and changes.count_for(visible) <= _CLONED * partition.size:
+            then = self.previous.manifest
+            source = index_names(then).get(then.partitions.get(audience, ""))
+            written = self._cluster.metadata(source) if source else {}
+            held = sum(who in visible for who in changes.then.values())
+            # Somebody may have changed it by hand.
+            if source and _is_alike(written, partition) and self._cluster.count(source) == held:
+                lengths = Lengths(**written["lengths"])
+                return _Target(name, visible, partition, lengths, source)
+        return _Target(name, visible, partition, Lengths(0, 0), None)
+
+    def _created(
+        self, target: _Target, store: DocumentStore, audience_of: Mapping[str, str]
+    ) -> _Target:
+        """A new index, of documents that are as long as some of them on average."""
+        ids = sorted(id_ for id_, audience in audience_of.items() if audience in target.visible)
+        sample = store.documents(ids[:: 1 + len(ids) // _SAMPLE])
+        lengths = average_lengths(map(ReadDocument.read, sample))
+        body = index_body(lengths, target.partition.size)
+        body["mappings"]["_meta"] |= {"languages": list(target.partition.languages)}
+        self._cluster.create(target.name, body)
+        return replace(target, lengths=lengths)
+
+    def _write(self, targets: Sequence[_Target], documents: Iterable[Document]) -> None:
+        if targets:
+            self._cluster.change(_writings(targets, documents))
+
+    def _counted(self, documents: Iterable[Document], total: int) -> Iterator[Document]:
+        for done, document in enumerate(documents):
+            if done % 500 == 0:
+                self._progress("opensearch", done, total)
+            yield document
+
+    # --- what was made before
+
+    def _made(self) -> list[str]:
+        try:
+            names: list[str] = json.loads((self._generations.folder / NAMES_FILE).read_text())
+        except (OSError, ValueError):
+            return []
+        return names
+
+    def _remember(self, names: Iterable[str]) -> None:
+        draft = self._generations.folder / f"{NAMES_FILE}.new"
+        draft.write_text(json.dumps(sorted(set(names))))
+        sync(draft)
+        draft.replace(self._generations.folder / NAMES_FILE)
+
+    def _delete_unused(self) -> None:
+        """Delete the indexes of generations that are not kept, or were not published."""
+        kept: set[str] = set()
+        for name in self._generations.names():
+            with contextlib.suppress(Unavailable):
+                kept.update(index_names(Manifest.read(self._generations.path(name))).values())
+        made = self._made()
+        unused = [name for name in made if name not in kept]
+        if unused:
+            self._cluster.delete(unused)
+            self._remember(name for name in made if name in kept)
+
+
+def _is_alike(written: Mapping[str, Any], partition: Partition) -> bool:
+    """Whether an index that was written so can be continued for this partition."""
+    return (
+        written.get("format") == FORMAT
+        and set(written.get("lengths", ())) == set(asdict(Lengths(0, 0)))
+        and written.get("languages") == list(partition.languages)
+    )
+
+
+def _writings(
+    targets: Sequence[_Target], documents: Iterable[Document]
+) -> Iterator[dict[str, Any]]:
+    for document in documents:
+        read = ReadDocument.read(document)
+        for target in targets:
+            if document.audience in target.visible:
+                partition = target.partition
+                fields = read.json(target.lengths, partition.analyzer, partition.title_ngrams)
+                yield {
+                    "_op_type": "index",
+                    "_index": target.name,
+                    "_id": str(document_key(document.id)),
+                    "_source": fields,
+                }
+
+
+def _deletions(name: str, ids: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for document_id in ids:
+        yield {"_op_type": "delete", "_index": name, "_id": str(document_key(document_id))}

@@ -1,0 +1,74 @@
+"""The OpenSearch engine: candidates, operators and counts from a cluster, ranked in this process.
+
+It keeps the embedded engine's generations too: from them it ranks and shows, and while the cluster
+does not answer, it finds in them as well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from kb.errors import Unavailable
+from kb.search.embedded import EmbeddedEngine
+from kb.search.engine import READ_AT_ONCE, IndexWriter, OpenIndex
+from kb.search.engines.opensearch.cluster import Cluster, ClusterAddress
+from kb.search.engines.opensearch.cluster_index import ClusterIndex, move_aliases, problem_of
+from kb.search.generations.generation import Generation, Generations
+
+LOG = logging.getLogger(__name__)
+
+
+class OpenSearchEngine:
+    """The engine of one data folder and one cluster."""
+
+    def __init__(self, data: Path, address: str) -> None:
+        self.cluster = Cluster(ClusterAddress.parse(address))
+        self.generations = Generations(data, partial(move_aliases, cluster=self.cluster))
+        self._embedded = EmbeddedEngine(data, self.generations)
+
+    def prepare(self) -> None:
+        """Also says what is wrong with the cluster: until it is put right, the local index may
+        answer.
+        """
+        self._embedded.prepare()
+        with contextlib.suppress(Unavailable):
+            generation = self.generations.current(trusted=True)
+            problem = self.problem(generation) if generation is not None else ""
+            if problem:
+                LOG.warning("%s Until this is put right, the local index answers.", problem)
+
+    def problem(self, generation: Generation, /) -> str:
+        return problem_of(generation, self.cluster)
+
+    def open(self, generation: Generation) -> OpenIndex:
+        return ClusterIndex(generation, self._embedded.open(generation), self.cluster)
+
+    def writer(
+        self,
+        *,
+        previous: Generation | None = None,
+        keep: int = 3,
+        operators: bool = True,
+        meaning: bool = False,
+        read: int = READ_AT_ONCE,
+        false_suggestions: int | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> IndexWriter:
+        from kb.search.engines.opensearch.cluster_writer import ClusterIndexWriter
+
+        builder = self._embedded.writer(
+            previous=previous,
+            keep=keep,
+            operators=operators,
+            meaning=meaning,
+            read=read,
+            false_suggestions=false_suggestions,
+            progress=progress,
+        )
+        return ClusterIndexWriter(
+            builder, self.cluster, self.generations, self._embedded.open, progress
+        )

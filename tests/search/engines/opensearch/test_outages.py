@@ -1,0 +1,213 @@
+"""Whatever stands in place of the cluster: visitors get the answers of the local index in time, and
+operators a sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from kb.breaker import REST, Breaker
+from kb.errors import Unavailable
+from kb.search.embedded import EmbeddedEngine
+from kb.search.engines.opensearch.cluster_index import STEM_SETTING
+from kb.search.engines.opensearch.engine import OpenSearchEngine
+from kb.search.searcher import Searcher
+from tests.search.library import ARTICLES
+
+INFO = {"version": {"distribution": "opensearch", "number": "2.19.1"}}
+NO_HITS = {"hits": {"hits": []}, "timed_out": False, "_shards": {"failed": 0}}
+PASSWORD = "hidden-word"  # not a secret: of no server
+
+
+class FakeCluster(BaseHTTPRequestHandler):
+    """Behaves as ``mode`` says, with one mode for each test's own subclass."""
+
+    mode, asked = "well", 0
+    end = threading.Event()
+
+    def do_POST(self) -> None:
+        type(self).asked += 1
+        lines = self.rfile.read(int(self.headers["Content-Length"])).count(b"\n")
+        count = lines // 2
+        if self.mode == "hangs":
+            self.end.wait(60)
+        elif self.mode == "resets":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+        elif self.mode == "red":
+            error = {"error": {"reason": "all shards failed"}, "status": 503}
+            self.answer(200, {"responses": [error] * count})
+        elif self.mode == "some shards":
+            self.answer(200, {"responses": [NO_HITS | {"_shards": {"failed": 1}}] * count})
+        else:
+            self.answer_as_usual({"responses": [NO_HITS] * count})
+
+    def do_GET(self) -> None:
+        self.answer_as_usual(INFO)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def answer_as_usual(self, body: object) -> None:
+        if self.mode in ("401", "500"):
+            self.answer(int(self.mode), {"error": "no"})
+        elif self.mode == "garbage":
+            self.answer(200, "\0garbage")
+        elif self.mode == "another service":
+            self.answer(200, {"welcome": "to another service"})
+        else:
+            self.answer(200, body)
+
+    def answer(self, status: int, body: object) -> None:
+        content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def cluster() -> Iterator[tuple[str, type[FakeCluster]]]:
+    class OneCluster(FakeCluster):
+        end = threading.Event()
+
+    handler = OneCluster
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://alice:{PASSWORD}@127.0.0.1:{server.server_port}/x", handler
+    handler.end.set()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """A generation that says that it is on a cluster."""
+    with EmbeddedEngine(tmp_path).writer() as writer:
+        for article in ARTICLES:
+            writer.add(article)
+        writer.publish(ledger={}, settings={STEM_SETTING: "x-000001-1"})
+    return tmp_path
+
+
+MODES = ("refuses", "hangs", "resets", "401", "500", "garbage", "another service", "red")
+
+
+@pytest.mark.parametrize("mode", [*MODES, "some shards"])
+def test_the_local_index_answers_instead(
+    data: Path, cluster: tuple[str, type[FakeCluster]], mode: str
+) -> None:
+    address, handler = cluster
+    handler.mode = mode
+    if mode == "refuses":
+        address = f"http://127.0.0.1:{_closed_port()}"
+    engine = OpenSearchEngine(data, address)
+    portal = Searcher(data, engine=engine, budget_ms=2000)
+    alone = Searcher(data, engine=EmbeddedEngine(data), budget_ms=2000)
+    for title in ("install", "passwort", "sugg"):
+        suggestions = portal.suggest(title)
+        assert not suggestions.partial
+        assert suggestions == alone.suggest(title)
+    results, expected = portal.search('"sign-in page"'), alone.search('"sign-in page"')
+    assert (results.hits, results.total, results.facets) == (
+        expected.hits,
+        expected.total,
+        expected.facets,
+    )
+    assert engine.cluster.is_failing
+
+
+def test_a_cluster_that_fails_is_left_alone_and_asked_again_later(
+    data: Path, cluster: tuple[str, type[FakeCluster]]
+) -> None:
+    address, handler = cluster
+    handler.mode = "500"
+    engine = OpenSearchEngine(data, address)
+    portal = Searcher(data, engine=engine, budget_ms=60_000)
+    now = 0.0
+    engine.cluster.breaker = Breaker(clock=lambda: now)
+    for letter in "abcdefgh":
+        portal.suggest(f"install {letter}")
+    assert handler.asked == 1
+    handler.mode = "well"
+    portal.suggest("install again")
+    assert handler.asked == 1
+    now = REST + 1
+    portal.suggest("install now")
+    portal.suggest("install once more")
+    assert handler.asked == 3
+    assert not engine.cluster.is_failing
+
+
+@pytest.mark.parametrize("mode", ["refuses", "401", "500", "garbage", "another service"])
+def test_operators_get_a_sentence_without_the_password(
+    data: Path,
+    cluster: tuple[str, type[FakeCluster]],
+    mode: str,
+) -> None:
+    address, handler = cluster
+    handler.mode = mode
+    if mode == "refuses":
+        address = f"http://alice:{PASSWORD}@127.0.0.1:{_closed_port()}"
+    engine = OpenSearchEngine(data, address)
+    generation = engine.generations.current()
+    assert generation is not None
+    problem = engine.problem(generation)
+    assert problem
+    assert PASSWORD not in problem
+    engine.prepare()  # starts all the same
+    with pytest.raises(Unavailable) as raised, engine.writer() as writer:
+        writer.publish(ledger={}, settings={})
+    assert PASSWORD not in raised.value.sentence
+    assert engine.generations.published_name() == generation.name
+
+
+@pytest.mark.parametrize("number", ["1.3.0", "2.18.0", "4.0.0"])
+def test_a_version_that_is_not_tested_is_refused(
+    data: Path,
+    cluster: tuple[str, type[FakeCluster]],
+    monkeypatch: pytest.MonkeyPatch,
+    number: str,
+) -> None:
+    address, _ = cluster
+    monkeypatch.setitem(INFO["version"], "number", number)
+    with pytest.raises(Unavailable, match=number.replace(".", r"\.")):
+        OpenSearchEngine(data, address).cluster.check()
+
+
+def test_a_generation_of_the_embedded_engine_answers_until_the_next_is_published(
+    tmp_path: Path,
+) -> None:
+    with EmbeddedEngine(tmp_path).writer() as writer:
+        for article in ARTICLES:
+            writer.add(article)
+        writer.publish(ledger={}, settings={})
+    engine = OpenSearchEngine(tmp_path, f"http://127.0.0.1:{_closed_port()}")
+    portal = Searcher(tmp_path, engine=engine, budget_ms=60_000)
+    assert portal.search("install").hits
+    assert portal.suggest("install", doubt=-math.inf).hits
+    generation = engine.generations.current()
+    assert generation is not None
+    assert generation.name in engine.problem(generation)
+    assert not engine.cluster.is_failing  # it was not asked
+
+
+def _closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -22,6 +22,7 @@ from sqlalchemy import Connection
 from kb import ids
 from kb.tickets.lifecycle import Status
 from kb.tickets.repository.fulltext.postgresql import PostgresqlFulltext
+from kb.tickets.repository.fulltext.queries import FulltextQueries
 from kb.tickets.repository.fulltext.sqlite import SqliteFulltext
 
 _UNSPACED = re.compile(r"([\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0eff\u3040-\u30ff])")
@@ -40,6 +41,9 @@ class FulltextIndex(Protocol):
     A *match* is the database's own text for a query, made by ``phrase``, ``all_of`` and ``any_of``.
     """
 
+    @property
+    def queries(self) -> FulltextQueries: ...
+
     def index(self, connection: Connection, event_id: int, title: str, body: str) -> None: ...
 
     def unindex(self, connection: Connection, event_id: int, title: str, body: str) -> None: ...
@@ -54,19 +58,6 @@ class FulltextIndex(Protocol):
     def all_of(self, matches: Sequence[str]) -> str: ...
 
     def any_of(self, matches: Sequence[str]) -> str: ...
-
-    def tickets(
-        self, connection: Connection, match: str, limit: int, *, internal: bool
-    ) -> frozenset[int]:
-        """Serials of the tickets with the newest ``limit`` events that match."""
-
-    def occurrences(self, connection: Connection, match: str, limit: int) -> int:
-        """How many events match, counted up to ``limit``."""
-
-    def similar(
-        self, connection: Connection, match: str, serial: int, limit: int, status: Sequence[Status]
-    ) -> list[int]:
-        """Serials of the other tickets of a ``status`` that match best."""
 
 
 #: SQLAlchemy's name of a database -> its full text.
@@ -102,7 +93,7 @@ def clear(connection: Connection) -> None:
 def has_word(connection: Connection, word: str) -> bool:
     """Whether any ticket contains the word."""
     index, terms = _index_of(connection), _terms(word)
-    return bool(terms) and index.occurrences(connection, index.phrase(terms), 1) > 0
+    return bool(terms) and index.queries.occurrences(connection, index.phrase(terms), 1) > 0
 
 
 def space_letters(line: str) -> str:
@@ -131,18 +122,20 @@ def matching_tickets(connection: Connection, line: str, *, internal: bool) -> fr
         terms = _terms(word)
         if terms:
             match = index.phrase(terms)
-            if index.occurrences(connection, match, MAX_OCCURRENCES) >= MAX_OCCURRENCES:
+            if index.queries.occurrences(connection, match, MAX_OCCURRENCES) >= MAX_OCCURRENCES:
                 any_common = True
             elif len(terms[-1]) >= _MIN_PREFIX:
                 match = index.phrase(terms, prefix=True)
             matches.append(match)
-            with_word |= index.tickets(connection, match, MAX_OCCURRENCES, internal=internal)
+            with_word |= index.queries.tickets(
+                connection, match, MAX_OCCURRENCES, internal=internal
+            )
         serials = with_word if serials is None else serials & with_word
 
     together: frozenset[int] = frozenset()
     if any_common and 1 < len(line_words) == len(matches):
         match = index.all_of(matches)
-        together = index.tickets(connection, match, MAX_OCCURRENCES, internal=internal)
+        together = index.queries.tickets(connection, match, MAX_OCCURRENCES, internal=internal)
     return (serials or frozenset()) | together
 
 
@@ -153,8 +146,8 @@ def tickets_with_rare_words(
     index = _index_of(connection)
     matches = [index.phrase(terms) for word in line[:200].split()[:10] if (terms := _terms(word))]
     for match in matches:
-        if index.occurrences(connection, match, MAX_OCCURRENCES) < MAX_OCCURRENCES:
-            return index.tickets(connection, match, MAX_OCCURRENCES, internal=internal)
+        if index.queries.occurrences(connection, match, MAX_OCCURRENCES) < MAX_OCCURRENCES:
+            return index.queries.tickets(connection, match, MAX_OCCURRENCES, internal=internal)
     return None
 
 
@@ -166,7 +159,7 @@ def similar_tickets(
     matches = _rarest_terms(connection, index, title)
     if not matches:
         return []
-    return index.similar(connection, index.any_of(matches), serial, limit, status)
+    return index.queries.similar(connection, index.any_of(matches), serial, limit, status)
 
 
 def _terms(word: str) -> list[str]:
@@ -192,6 +185,8 @@ def _rarest_terms(connection: Connection, index: FulltextIndex, line: str) -> li
     )
     terms = dict.fromkeys(re.findall(r"[^\W\d_]{3,}", folded))
     matches = [index.phrase([term]) for term in terms][:_MAX_TITLE_TERMS]
-    counts = [(index.occurrences(connection, match, _COMMON + 1), match) for match in matches]
+    counts = [
+        (index.queries.occurrences(connection, match, _COMMON + 1), match) for match in matches
+    ]
     rarest = sorted(pair for pair in counts if 0 < pair[0] <= _COMMON)[:_MAX_RARE_TERMS]
     return [match for _, match in rarest]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection, bindparam, text
 
-from kb.tickets.lifecycle import Status
+from kb.tickets.repository.fulltext.queries import FulltextQueries
 
 _TERM = re.compile(r"[^\W_]+")
 _MAX_TERM = 255  # a lexeme may have 2,046 bytes
@@ -46,6 +46,8 @@ _SIMILAR = text(
 class PostgresqlFulltext:
     """A match is a tsquery of quoted lexemes, so that no word is an operator."""
 
+    queries = FulltextQueries(_TICKETS, _COUNT, _SIMILAR)
+
     def index(self, connection: Connection, event_id: int, title: str, body: str) -> None:
         connection.execute(_INDEX, {"id": event_id, "lexemes": _lexemes(title, body)})
 
@@ -70,21 +72,6 @@ class PostgresqlFulltext:
 
     def any_of(self, matches: Sequence[str]) -> str:
         return " | ".join(matches)
-
-    def tickets(
-        self, connection: Connection, match: str, limit: int, *, internal: bool
-    ) -> frozenset[int]:
-        values = {"match": match, "limit": limit, "internal": internal}
-        return frozenset(connection.execute(_TICKETS, values).scalars())
-
-    def occurrences(self, connection: Connection, match: str, limit: int) -> int:
-        return int(connection.execute(_COUNT, {"match": match, "limit": limit}).scalar_one())
-
-    def similar(
-        self, connection: Connection, match: str, serial: int, limit: int, status: Sequence[Status]
-    ) -> list[int]:
-        values = {"match": match, "serial": serial, "limit": limit, "status": status}
-        return [row.id for row in connection.execute(_SIMILAR, values)]
 
 
 def _lexemes(title: str, body: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, text
 
-from kb.tickets.lifecycle import Status
+from kb.tickets.repository.fulltext.queries import FulltextQueries
 
 _INDEX = text("INSERT INTO words (rowid, title, said) VALUES (:id, :title, :said)")
 # The table keeps no text, so it has to be told what to take out.
@@ -39,6 +39,8 @@ _SIMILAR = text(
 class SqliteFulltext:
     """A match is an FTS5 query: terms in quotes, so that no word is an operator."""
 
+    queries = FulltextQueries(_TICKETS, _COUNT, _SIMILAR)
+
     def index(self, connection: Connection, event_id: int, title: str, body: str) -> None:
         connection.execute(_INDEX, {"id": event_id, "title": title, "said": body})
 
@@ -60,18 +62,3 @@ class SqliteFulltext:
 
     def any_of(self, matches: Sequence[str]) -> str:
         return " OR ".join(matches)
-
-    def tickets(
-        self, connection: Connection, match: str, limit: int, *, internal: bool
-    ) -> frozenset[int]:
-        values = {"match": match, "limit": limit, "internal": internal}
-        return frozenset(connection.execute(_TICKETS, values).scalars())
-
-    def occurrences(self, connection: Connection, match: str, limit: int) -> int:
-        return int(connection.execute(_COUNT, {"match": match, "limit": limit}).scalar_one())
-
-    def similar(
-        self, connection: Connection, match: str, serial: int, limit: int, status: Sequence[Status]
-    ) -> list[int]:
-        values = {"match": match, "serial": serial, "limit": limit, "status": status}
-        return [row.id for row in connection.execute(_SIMILAR, values)]

@@ -193,6 +193,8 @@ def _create_engine(
     url: URL, deadline: float, patience: Patience, setting: str = "", *, size: int = 8
 ) -> Engine:
     timeouts = f"-c lock_timeout={int(deadline * 1000)} -c statement_timeout={_STATEMENT_TIMEOUT}"
+    # A plan for every word is made for none: rare and common ones need different ones.
+    plans = "-c plan_cache_mode=force_custom_plan"
     try:
         engine = create_engine(
             url.set(drivername="postgresql+psycopg"),
@@ -204,7 +206,7 @@ def _create_engine(
             pool_use_lifo=True,
             connect_args={
                 "connect_timeout": patience.connect,
-                "options": f"{timeouts} {setting}",
+                "options": f"{timeouts} {plans} {setting}",
                 "application_name": "askfirst",
             },
         )

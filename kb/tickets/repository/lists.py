@@ -281,7 +281,11 @@ def _tickets_of_people(connection: Connection, words: str) -> frozenset[int]:
     people = select(PEOPLE.c.id).select_from(PEOPLE.outerjoin(ORGANISATIONS))
     for word in words.casefold().split():
         people = people.where(person_matches(word))
-    of_people = TICKETS.c.customer_id.in_(people.limit(_MAX_PEOPLE))
+    # Apart: most words are nobody's name, and joined with it a database may read every ticket.
+    person_ids = connection.execute(people.limit(_MAX_PEOPLE)).scalars().all()
+    if not person_ids:
+        return frozenset()
+    of_people = TICKETS.c.customer_id.in_(person_ids)
     newest = select(TICKETS.c.id).where(of_people).order_by(TICKETS.c.id.desc())
     return frozenset(connection.execute(newest.limit(_MAX_OF_PEOPLE)).scalars())
 

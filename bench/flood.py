@@ -1,4 +1,4 @@
-"""Flood: the mails that the portal can be made to send to people who never asked for one.
+"""How many mails the portal can be made to send to people who never asked for one.
 
     python -m bench.flood [--hours 4]
 

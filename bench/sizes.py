@@ -1,4 +1,4 @@
-"""Sizes: the cost of a document and of a ticket, which are the coefficients of `kb size`.
+"""What a document and a ticket cost: the coefficients of `kb size`.
 
     python -m bench.sizes [--documents 2000 20000] [--tickets 2000] [--write]
 

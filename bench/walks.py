@@ -1,4 +1,4 @@
-"""Walks: the module borders that a keystroke, a filed ticket and an edited file cross.
+"""How many module borders a keystroke, a filed ticket and an edited file cross.
 
 ``python -m bench.walks [--pairs]`` drives the real program (a suggestion and a form over HTTP, a
 publish and the suggestion that it leads to) under a profiler and counts calls whose caller and

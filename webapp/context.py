@@ -1,4 +1,4 @@
-"""Request context for every view: the centre, the time, the person, the audience, the time zone.
+"""What every view needs of the request: the centre, the time, the person, the audience, the zone.
 
 Accessors over Flask's application and request objects, without rules. The clock is a value of the
 application, so that a test can set the time.

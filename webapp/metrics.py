@@ -1,4 +1,4 @@
-"""Request metrics for ``/metrics``, counted in one hook that exists only with ``KB_METRICS``.
+"""What every request counts for ``/metrics``, in one hook that exists only with ``KB_METRICS``.
 
 ``kb.operations.metrics`` has the metrics themselves. A metric names routes and never addresses.
 """

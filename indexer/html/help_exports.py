@@ -1,4 +1,4 @@
-"""Exports of help authoring tools and word processors: what they write in place of HTML's elements.
+"""What help authoring tools and word processors export in place of HTML's own elements.
 
 Their lists are paragraphs that begin with a sign (``•``, ``o``, ``§``); they become lists again.
 Links that only open the frame of a table of contents are removed.

@@ -1,4 +1,4 @@
-"""Alias candidates: the index with other aliases for a page, built aside for a comparison.
+"""What search would answer if a page had other aliases: an index built aside, for a comparison.
 
 Everything but the one page is carried over, so that it takes about as long as publishing one edited
 page, and visitors notice nothing.

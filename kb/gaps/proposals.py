@@ -1,4 +1,4 @@
-"""Proposals: a change of search that would close a gap, and its effect before it is accepted.
+"""What to do about a gap that search could close, and its effect before it is accepted.
 
 A page exists and was not shown. If it has a Markdown file of its own in the content folder, the
 words in which customers asked become its aliases; otherwise a curation pins it for these words. The

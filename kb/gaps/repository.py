@@ -1,5 +1,5 @@
-"""Unanswered questions as rows, read from the ledger, the query log and the tickets; and the gaps
-that follow from them.
+"""What went unanswered, as rows: read from the ledger, the query log and the tickets; and the gaps
+that were found in it.
 """
 
 from __future__ import annotations

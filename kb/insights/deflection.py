@@ -1,4 +1,4 @@
-"""Deflection in a period, read from the sums of days and weeks."""
+"""What was deflected in a period, read from the sums of days and weeks."""
 
 from __future__ import annotations
 

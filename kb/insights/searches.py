@@ -1,4 +1,4 @@
-"""Searches without results, and the votes and comments on articles."""
+"""What visitors looked for in vain, and what they said about articles."""
 
 from __future__ import annotations
 

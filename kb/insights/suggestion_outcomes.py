@@ -1,4 +1,4 @@
-"""Suggestion outcomes: accepted or ignored, by document, for search to learn from.
+"""What visitors made of the suggestions that they were shown, for search to learn from.
 
 A visit proves something when its windows are over (see ``outcomes``): a suggestion was accepted
 when somebody read it, or said that it helped, and filed no ticket; all were ignored when a ticket

@@ -1,5 +1,5 @@
-"""Drafts from mails: a ticket or a message, with texts of the right length and files that may be
-attached. Pure.
+"""What a mail says as the draft of a ticket or as a message: texts of the right length, and files
+that may be attached. Pure.
 
 A file that no form would take, such as a mail or a web page, is packed into a ZIP, as people are
 told to do. What cannot be attached at all is named, and stays in the original.

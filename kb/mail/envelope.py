@@ -1,4 +1,4 @@
-"""Envelope: what a mail server says about a mail beside its content, and its outcome."""
+"""What a mail server says about a mail beside the mail itself, and what came of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mailed tickets: the rows about a ticket, one of its events, and the recipient of a mail about it.
+"""What is stored about a ticket, one of its events, and the person whom a mail tells of it.
 
 Read when the mail is written. What of it the mail may say is decided in ``kb.mail.ticket_mails``.
 """

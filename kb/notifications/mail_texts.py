@@ -1,4 +1,4 @@
-"""Mail texts: those of notices, and the phrases around them, in each language of the site.
+"""What mails say: the texts of notices, and the phrases around them, in each language of the site.
 
 The built-in texts are English. A site can have its own, in other languages or in its own words, for
 all of them or some; ``kb.site`` reads them. Names in braces are facts of the notice. Texts about

@@ -1,4 +1,4 @@
-"""Ticket content of one mail: what its recipient may read, as it is when the mail is written.
+"""What one mail about a ticket may tell its recipient, as the ticket is when the mail is written.
 
 A notice in the outbox holds no words of anybody: they are read when it leaves, so that what was
 erased meanwhile is not sent. Who may be told what is decided by whoever makes this value.

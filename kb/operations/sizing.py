@@ -1,4 +1,4 @@
-"""Sizing: the memory, disk, cores and arrangement that an installation needs, from measured costs.
+"""How large an installation has to be: memory, disk, cores and arrangement, from measured costs.
 
 The costs are in ``coefficients.toml``, which ``python -m bench.sizes --write`` measures anew. What
 is beyond the measured range is extrapolated, and the answer says so. The rest are assumptions about

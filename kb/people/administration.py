@@ -1,4 +1,4 @@
-"""Administration of accounts by the operator: address, role and removal.
+"""What only the operator can change: the address and the role of an account, and its removal.
 
 A person's own changes are in ``accounts``, those of an organisation's administrator in
 ``contacts``.

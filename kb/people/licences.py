@@ -1,4 +1,4 @@
-"""Licences: the addresses and the domains that an organisation's licence covers.
+"""What an organisation's licence names: addresses, and domains for everybody who has one there.
 
 Pure rules; an entry is stored as ``alice@example.com`` or, for a domain, as ``@example.com``. Who
 registers with an address that a licence names joins that organisation once the address is verified.

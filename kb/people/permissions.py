@@ -1,4 +1,4 @@
-"""Permissions to manage an organisation and its contacts.
+"""Who may manage an organisation and its contacts.
 
 What a person may do to a ticket is decided in ``kb.tickets.permissions``.
 """

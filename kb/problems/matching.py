@@ -1,4 +1,4 @@
-"""Matching: the known problems, and one's own tickets, that a half-typed title is about.
+"""Which known problems, or tickets of one's own, a half-typed title is about.
 
 Two short texts are compared by meaning and by the words that they share. The query table (some
 40 µs) decides what is clearly alike or clearly not; what lies between is read by the sentence

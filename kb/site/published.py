@@ -1,4 +1,4 @@
-"""Published facts about a site's support, as data: levels, schedule, versions, fields and scope.
+"""What a site publishes about its support, as data: levels, schedule, versions, fields and scope.
 
 Everything follows from the policy file and the catalogue: the pages, the ticket form and the API
 show the same. Pure; ``today`` decides what lies ahead.

@@ -1,4 +1,4 @@
-"""Form fields of a site, besides those that every ticket form has, and the rules of their values.
+"""What the ticket form asks for besides the fields that every site has, and the rules of a value.
 
 Values and pure rules: ``kb.sla.form_file`` reads them from the policy file, and
 ``kb.tickets.drafts`` checks what people enter.

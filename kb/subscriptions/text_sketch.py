@@ -1,4 +1,4 @@
-"""Text sketches: a page in few bytes, enough to tell a change of meaning from a corrected typo.
+"""What a page says, in few bytes: enough to tell a change of meaning from a corrected typo.
 
 The numbers of a text are kept exactly, because "4 hours" and "24 hours" differ in one word only. Of
 its words a sketch is kept, the smallest of their hashes, by which the share of common words of two

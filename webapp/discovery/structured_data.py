@@ -1,4 +1,4 @@
-"""Structured data of pages for search engines: schema.org in JSON-LD.
+"""What a page is, for search engines: schema.org in JSON-LD.
 
 Guides are a TechArticle, FAQ entries a FAQPage and threads a QAPage; each has the trail that leads
 to it. Everything here is on the page, too.

@@ -1,4 +1,4 @@
-"""E-mails on the pages of tickets and in the queue, as functions of the templates."""
+"""What pages of tickets and the queue show of e-mails, as functions of the templates."""
 
 from __future__ import annotations
 

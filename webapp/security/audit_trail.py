@@ -1,4 +1,4 @@
-"""Audit trail: the requests that leave an entry in the audit log, as a table, and the hooks for it.
+"""Which requests leave an entry in the audit log, as a table, and the hooks that write it.
 
 Views know nothing of it: an entry follows from the route, from who asked, and from how it was
 answered. ``kb.operations.audit`` is the log.

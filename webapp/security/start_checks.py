@@ -1,4 +1,4 @@
-"""Start checks: a portal that fails one serves nothing and says why in one sentence.
+"""What must not be so when a portal starts: each is one sentence, and nothing is served.
 
 A single setting is checked by ``kb.settings``; these are combinations of settings, and the
 permissions of what only the portal's own user may read.

@@ -1,1 +1,1 @@
-"""Known problems for everybody, and notifications of those who follow one."""
+"""What is broken at the moment, for everybody, and who is told when it changes."""

@@ -1,4 +1,4 @@
-"""Organisations by address, and the contact roles that a new contact gets there.
+"""Which organisation an address belongs to, and which contact roles a newcomer gets there.
 
 Functions in the caller's transaction: an account and its organisation are saved together.
 """

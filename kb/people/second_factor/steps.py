@@ -1,4 +1,4 @@
-"""Sign-in steps: the one that is missing after the password, as a rule without a database."""
+"""Which step of signing in is still to come after the password, as a rule without a database."""
 
 from __future__ import annotations
 

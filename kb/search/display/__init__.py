@@ -1,1 +1,1 @@
-"""Display of the documents that match: hits, excerpts, and the answer card."""
+"""What is shown of the documents that were found: hits, excerpts, and the answer card."""

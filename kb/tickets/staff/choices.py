@@ -1,4 +1,4 @@
-"""Notification preferences of staff, and who is notified of an event.
+"""What each member of staff wants to be told of, and who is told of an event.
 
 Rules only. Everybody has choices from the beginning: an agent is told of each new ticket at once.
 Of one event a person is told once, for the reason that concerns the person most.

@@ -1,4 +1,4 @@
-"""Notification preferences of staff, and their notifications, as rows."""
+"""What staff chose and were told, as rows."""
 
 from __future__ import annotations
 

@@ -123,7 +123,10 @@ def test_what_is_kept_of_threads_is_what_comparing_all_finds(
     with TemporaryDirectory() as folder:
         then = publish(Path(folder), list(documents.values()))
         for number, text in edits:
-            documents[f"{number}"] = edited = named(number, text)
+            edited = named(number, text)
+            if edited == documents[f"{number}"]:
+                continue  # it says the same, and counts as unchanged
+            documents[f"{number}"] = edited
             others = [each.id for each in documents.values() if each is not edited]
             now = publish(Path(folder), [edited], keep=others)
             whole = pack_thread_articles(now, 24, nothing_of_threads(then, now, number))

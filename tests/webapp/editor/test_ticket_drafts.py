@@ -55,7 +55,7 @@ def test_a_curation_is_accepted_after_its_effect_was_shown(portal: Portal) -> No
 
     page = erin.page(f"/editor/gaps/{number}/proposal")
     assert (data_values(page, "broken"), data_values(page, "mended")) == (["0"], ["1"])
-    assert data_values(page, "changed") == ["1"]
+    assert data_values(page, "changed") == ["2"]  # the queries of the log and of the gap
     assert not (content / "curations.toml").exists()
     assert erin.post(f"/editor/gaps/{number}/proposal").status_code == 303
     rules = read_curations(content / "curations.toml").values["queries"]

@@ -60,6 +60,23 @@ def test_a_mail_server_delivers_by_lmtp_or_smtp(
     assert len(box.mails.quarantine()) == 1
 
 
+@pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
+def test_a_line_may_be_longer_than_the_standard_allows(
+    box: Inbox, intake: MailIntake, protocol: str
+) -> None:
+    raw = f"From: a@example.com\r\nSubject: Log\r\n\r\n{'It failed. ' * 2_000}\r\n".encode()
+    listener = MailListener(intake, protocol, "127.0.0.1", 0, most_bytes=_MEGABYTE)
+    intake.start()
+    listener.start()
+    client = smtplib.LMTP if protocol == "lmtp" else smtplib.SMTP
+    with client("127.0.0.1", listener.port) as server:
+        server.sendmail("a@example.com", [SUPPORT], raw)
+    listener.stop()
+    intake.stop()
+    (row,) = box.mails.of_ticket(1001)
+    assert len(box.text(row)) > 20_000
+
+
 def test_each_recipient_of_lmtp_gets_an_answer(box: Inbox, intake: MailIntake) -> None:
     listener = MailListener(intake, "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE)
     intake.start()

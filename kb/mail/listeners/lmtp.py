@@ -33,7 +33,7 @@ class MailListener:
         self, intake: MailIntake, protocol: str, host: str, port: int, *, most_bytes: int
     ) -> None:
         self._handler = _Handler(intake, protocol)
-        self._protocol = LMTP if protocol == "lmtp" else SMTP
+        self._protocol = _Lmtp if protocol == "lmtp" else _Smtp
         self._place = host, port
         self._most_bytes = most_bytes
         self._loop = asyncio.new_event_loop()
@@ -63,7 +63,7 @@ class MailListener:
         return await self._loop.create_server(self._connection, host, port)
 
     def _connection(self) -> Any:
-        connection = self._protocol(
+        return self._protocol(
             self._handler,
             data_size_limit=self._most_bytes,
             enable_SMTPUTF8=True,
@@ -71,8 +71,14 @@ class MailListener:
             hostname=socket.gethostname(),
             loop=self._loop,
         )
-        connection.line_length_limit = _LONGEST_LINE
-        return connection
+
+
+class _Lmtp(LMTP):
+    line_length_limit = _LONGEST_LINE  # of the class: the stream of a connection is made with it
+
+
+class _Smtp(SMTP):
+    line_length_limit = _LONGEST_LINE
 
 
 class _Handler:

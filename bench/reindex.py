@@ -3,7 +3,8 @@
     python -m bench.reindex [--sizes 10000 100000] [--no-operators] [--audiences three]
 
 For each size: a full build, then one document changed (twice), then one in a hundred. Prints the
-seconds in the builder, those from its first call until a searcher that was already answering shows
+megabytes that were written (of files that the generation before does not have), the seconds in the
+builder, those from its first call until a searcher that was already answering shows
 the change, and the CPU milliseconds that the request which comes first after the publish takes to
 open the new generation, and then to answer. Latent topics are kept where little changes (see
 ``kb.search.index.latent_topics``). All documents are public, or some belong to customers and staff
@@ -50,7 +51,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     print(
-        f"{'documents':>10} {'change':>9} | {'built s':>8} {'CPU s':>7} {'searchable s':>13} "
+        f"{'documents':>10} {'change':>9} | {'MB':>7} {'built s':>8} {'CPU s':>7} "
+        f"{'searchable s':>13} "
         f"{'opened ms':>10} {'answered ms':>12}"
     )
     for size in options.sizes:
@@ -68,7 +70,7 @@ def with_audiences(documents: Iterable[Document], audiences: Sequence[str]) -> d
 def measure_size(data: Path, documents: dict[str, Document], *, operators: bool) -> None:
     size = len(documents)
     seconds = publish(data, (), documents.values(), operators=operators)
-    print_row(size, "all", *seconds)
+    print_row(size, "all", written(data), *seconds)
     searcher = Searcher(data, budget_ms=60_000, remember=1)
     words = (f"zanzibar{number}" for number in itertools.count())
     for name, count in (("one", 1), ("one", 1), ("1 %", size // 100)):
@@ -81,7 +83,7 @@ def measure_size(data: Path, documents: dict[str, Document], *, operators: bool)
         seconds = publish(data, unchanged, changed, operators=operators)
         wait_until_found(searcher, word)
         searchable = time.perf_counter() - start
-        print_row(size, name, *seconds, searchable, *opening(data))
+        print_row(size, name, written(data), *seconds, searchable, *opening(data))
         documents |= {document.id: document for document in changed}
 
 
@@ -132,10 +134,20 @@ def wait_until_found(searcher: Searcher, word: str) -> None:
         time.sleep(0.01)
 
 
-def print_row(size: int, name: str, built: float, cpu: float, *rest: float) -> None:
+def written(data: Path) -> float:
+    """The megabytes of the files that only the newest generation has."""
+    generations = Generations(data)
+    files = generations.path(generations.names()[0]).rglob("*")
+    sizes = (file.stat() for file in files if file.is_file())
+    return sum(each.st_size for each in sizes if each.st_nlink == 1) / 1e6
+
+
+def print_row(
+    size: int, name: str, megabytes: float, built: float, cpu: float, *rest: float
+) -> None:
     searchable, opened, answered = (f"{value:.2f}" for value in rest or [math.nan] * 3)
     print(
-        f"{size:>10} {name:>9} | {built:>8.2f} {cpu:>7.2f} {searchable:>13} "
+        f"{size:>10} {name:>9} | {megabytes:>7.2f} {built:>8.2f} {cpu:>7.2f} {searchable:>13} "
         f"{opened:>10} {answered:>12}",
         flush=True,
     )

@@ -53,7 +53,7 @@ def test_whichever_operation_fails_the_old_or_the_new_generation_serves(
     faults.clean(data)
 
 
-def test_any_damage_is_noticed_and_the_generation_before_serves(data: Path) -> None:
+def test_any_damage_is_noticed_and_only_a_generation_without_it_serves(data: Path) -> None:
     dice = random.Random(20261123)
     kinds = [faults.damage(data, dice) for _ in range(200)]
     assert {"truncate", "zero", "flip", "grow"} <= set(kinds)

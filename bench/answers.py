@@ -62,13 +62,16 @@ def count_cards(searcher: Searcher, judged: JudgedSet, show: int) -> tuple[int, 
     shown = set(random.Random(7).sample(sorted(judged.qrels), min(show, len(judged.qrels))))
     for query, relevant in judged.qrels.items():
         text = judged.queries[query]
-        answer = searcher.suggest(text).answer
+        answer = searcher.suggest(text, settled=True).answer
         if query in shown:
             print(f"  {text!r}\n    {answer and answer.text!r}")
         if answer is not None and answer.document != query:
             cards += 1
             right += relevant.get(answer.document, 0) > 0
-    false = sum(searcher.suggest(text).answer is not None for text in judged.out_of_scope.values())
+    false = sum(
+        searcher.suggest(text, settled=True).answer is not None
+        for text in judged.out_of_scope.values()
+    )
     return cards, right, false
 
 

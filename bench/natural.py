@@ -96,7 +96,7 @@ def _titles(file: Path, documents: Sequence[Document]) -> list[Title]:
 
 
 def our_answers(searcher: Searcher) -> Callable[[str], list[str]]:
-    return lambda text: [hit.id for hit in searcher.suggest(text, limit=SHOWN).hits]
+    return lambda text: [hit.id for hit in searcher.suggest(text, limit=SHOWN, settled=True).hits]
 
 
 def peer_answers(site: Site) -> Callable[[str], list[str]]:

@@ -28,7 +28,8 @@ _EVERYDAY = Path(__file__).with_name("everyday")
 @dataclass(frozen=True, slots=True)
 class EverydayTitles:
     """Titles as customers type them, with the pages that answer each; ``first`` are those whose
-    first suggestion has to answer.
+    first suggestion has to answer. ``paused`` are the bounds at a pause, when the sentence encoder
+    reads a title.
     """
 
     answered: Mapping[str, list[str]]
@@ -36,6 +37,7 @@ class EverydayTitles:
     first: list[str]
     least: Mapping[str, float]
     most: Mapping[str, float]
+    paused: Mapping[str, Mapping[str, float]]
 
     @classmethod
     def of(cls, site: str) -> EverydayTitles:

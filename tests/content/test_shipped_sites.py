@@ -15,8 +15,8 @@ every_site = pytest.mark.parametrize("site", SITES)
 before_and_after_reading = pytest.mark.parametrize("read", [False, True], ids=["drafts", "read"])
 
 
-def shown(searcher: Searcher, title: str) -> list[str]:
-    return [hit.id for hit in searcher.suggest(title).hits]
+def shown(searcher: Searcher, title: str, *, settled: bool = False) -> list[str]:
+    return [hit.id for hit in searcher.suggest(title, settled=settled).hits]
 
 
 @every_site
@@ -54,6 +54,22 @@ def test_titles_that_no_page_answers_mostly_show_nothing(
     titles, searcher = EverydayTitles.of(site), searcher_of(site, read)
     false = [title for title in titles.unanswered if shown(searcher, title)]
     assert len(false) <= titles.most["false"] * len(titles.unanswered), false
+
+
+@every_site
+def test_everyday_titles_are_answered_at_a_pause(searcher_of: SearcherOf, site: str) -> None:
+    titles, searcher = EverydayTitles.of(site), searcher_of(site, True)
+    shown_for = {title: shown(searcher, title, settled=True) for title in titles.answered}
+    right = {title for title, ids in shown_for.items() if {*ids} & {*titles.answered[title]}}
+    first = {title for title, ids in shown_for.items() if {*ids[:1]} & {*titles.answered[title]}}
+    silent = {title for title, ids in shown_for.items() if not ids}
+    false = [title for title in titles.unanswered if shown(searcher, title, settled=True)]
+
+    least, most, count = titles.paused["least"], titles.paused["most"], len(titles.answered)
+    assert len(right) >= least["right"] * count, {*titles.answered} - right
+    assert len(first) >= least["first"] * count, {*titles.answered} - first
+    assert len(silent) <= most["silent"] * count, silent
+    assert len(false) <= most["false"] * len(titles.unanswered), false
 
 
 @every_site

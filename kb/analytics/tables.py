@@ -155,6 +155,8 @@ ARTICLE_WEEKS = Table(
     _count_column("rejected"),
     *(_count_column(name) for name in _OUTCOME_COUNTS),
     PrimaryKeyConstraint("week", "portal", "document_id"),
+    # Most tickets first needs nothing else of a year's rows.
+    Index("ix_article_weeks_filed", "document_id", "week", "portal", "filed_read"),
 )
 
 #: People of the experiment to whom an article would be suggested first of all, with or without the
@@ -172,6 +174,7 @@ ARTICLE_ARMS = Table(
     _count_column("holdout_people"),
     _count_column("holdout_filed"),
     PrimaryKeyConstraint("week", "portal", "document_id", "share"),
+    Index(None, "document_id", "week"),
 )
 
 #: When an article was published first; empty for those that were there before this was noted.

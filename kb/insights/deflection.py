@@ -8,15 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, false, func, select
+from sqlalchemy import Column, Connection, Row, false, func, literal_column, select
 
 from kb.analytics.causal_effect import ArmSums, CausalEffect, causal_effect
 from kb.analytics.deflection_report import COUNTS, DeflectionSums, start_of_day_week
 from kb.analytics.episode import Episode
 from kb.analytics.outcomes import SETTLED_AFTER
 from kb.analytics.tables import ARTICLE_ARMS, ARTICLE_WEEKS, DEFLECTION_DAYS, EPISODES
+from kb.database.metadata import Instant
 
 _ARM_SUMS = tuple(f"{arm}_{name}" for arm in ("treatment", "holdout") for name in ArmSums.__slots__)
+
+_LONG_PERIOD = 120  # days
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +144,15 @@ def article_uses(
     order = (filed.desc(), ARTICLE_WEEKS.c.document_id)
     if limit is not None:
         # Most of the time goes into adding up, and most articles are not listed.
+        among = conditions
+        if period.days > _LONG_PERIOD:
+            # The plus keeps SQLite from the index by week: reading all weeks in the order of the
+            # articles is faster than sorting most of them.
+            week = literal_column("+article_weeks.week", Instant)
+            among = [week >= monday, week < period.until, *conditions[2:]]
         query = (
             select(ARTICLE_WEEKS.c.document_id)
-            .where(*conditions)
+            .where(*among)
             .group_by(ARTICLE_WEEKS.c.document_id)
             .order_by(*order)
             .limit(limit)

@@ -29,6 +29,10 @@ def upgrade() -> None:
         Column("holdout_filed", Integer, nullable=False, server_default=_NONE),
         PrimaryKeyConstraint("week", "portal", "document_id", "share", name="pk_article_arms"),
     )
+    op.create_index("ix_article_arms_document_id_week", "article_arms", ["document_id", "week"])
+    op.create_index(
+        "ix_article_weeks_filed", "article_weeks", ["document_id", "week", "portal", "filed_read"]
+    )
     op.create_table(
         "article_publications",
         Column("document_id", _TEXT, nullable=False),

@@ -95,6 +95,10 @@ class Cluster:
             pool_maxsize=32,
         )
 
+    def load(self) -> None:
+        """Load the client, which takes longer than a visitor waits. Raises Misconfigured."""
+        _ = self._client
+
     # --- visitors' queries
 
     def search(self, searches: Sequence[Search], *, deadline: float) -> list[Mapping[str, Any]]:

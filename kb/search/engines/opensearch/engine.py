@@ -37,7 +37,9 @@ class OpenSearchEngine:
         self._embedded.prepare()
         with contextlib.suppress(Unavailable):
             generation = self.generations.current(trusted=True)
-            problem = self.problem(generation) if generation is not None else ""
+            # Connections of its own: those of a server must not be shared by its processes.
+            cluster = Cluster(self.cluster.address)
+            problem = problem_of(generation, cluster) if generation is not None else ""
             if problem:
                 LOG.warning("%s Until this is put right, the local index answers.", problem)
 
@@ -45,6 +47,7 @@ class OpenSearchEngine:
         return problem_of(generation, self.cluster)
 
     def open(self, generation: Generation) -> OpenIndex:
+        self.cluster.load()
         return ClusterIndex(generation, self._embedded.open(generation), self.cluster)
 
     def writer(

@@ -22,7 +22,7 @@ LOG = logging.getLogger("askfirst.access")
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 #: Arguments of routes that are never written down: keys, and names that people gave to files.
-_HIDDEN_ARGUMENTS = frozenset({"secret", "ref", "name"})
+_HIDDEN_ARGUMENTS = frozenset({"secret", "token", "ref", "name"})
 
 
 def register(app: Flask, settings: Settings) -> None:

@@ -36,6 +36,16 @@ def test_no_query_no_address_and_no_key_is_written(
     assert "/account/reset/***" in text
 
 
+@pytest.mark.parametrize(
+    "page", ["/mail/confirm", "/mail/solved", "/mail/stop", "/copies", "/subscriptions"]
+)
+def test_no_link_of_an_e_mail_is_written(
+    anyone: Browser, records: pytest.LogCaptureFixture, page: str
+) -> None:
+    anyone.get(f"{page}/s3cr3t")
+    assert [record.getMessage() for record in records.records] == [f"GET {page}/***"]
+
+
 def test_a_signed_in_person_is_named_by_id(
     alice: Browser, records: pytest.LogCaptureFixture
 ) -> None:

@@ -50,9 +50,6 @@ def embed() -> None:
     is_flag=True,
     help="Print a tag without an inline script. The page's load event waits for it.",
 )
-@click.option(  # once the way not to hold back the page, which every snippet now is
-    "--after-load", is_flag=True, hidden=True, expose_value=False
-)
 def snippet(selector: str, form: str | None, *, integrity: bool, pack: bool, tag: bool) -> None:
     """Print the lines that add the suggestion box to a page.
 

@@ -1,12 +1,13 @@
 """Fits the model of confidence on several sites, and shows how it does on each one left out.
 
-    python -m bench.confidence [--sets NAME ...] [--queries N]
+    python -m bench.confidence [--sets NAME ...] [--queries N] [--settled]
 
 Prints the weights for ``kb/search/weights.py``, and for each site, with weights fitted on all
 others: how well answerable queries are told from the rest (AUC), how many of them keep their answer
 when a tenth of the others is shown something, and at which log-odds that is. Run it again whenever
 the evidence changes: another analysis, other vectors. Needs the judged sets (``KB_BENCH_DATA``):
-sets in BEIR layout, and trees with titles.jsonl, which are indexed whole.
+sets in BEIR layout, and trees with titles.jsonl, which are indexed whole. With ``--settled``, the
+sentence encoder reads queries, and the passages of judged sets.
 
 A conditional logit: the candidates of a query compete with each other and with "none of these".
 Negatives are queries out of scope and the bundled foreign questions; positives, beside judged
@@ -21,7 +22,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +49,7 @@ SETS = (
     "error-pyrefly-messages",
 )
 HALF_TYPED = 25  # characters
-_NAMES = tuple(weights.CONFIDENCE)
+_NAMES = tuple(dict.fromkeys((*weights.CONFIDENCE, *weights.CONFIDENCE_READ)))
 _NEGATIVE = {"missing", "corrected", "behind"}
 _PENALTY = 0.003
 #: What the queries of each kind weigh together, in a site that has queries out of scope or none.
@@ -84,6 +85,7 @@ def main() -> None:
     )
     parser.add_argument("--sets", nargs="+", default=[*natural.TREES, *SETS], metavar="NAME")
     parser.add_argument("--queries", type=int, default=250, metavar="N")
+    parser.add_argument("--settled", action="store_true", help="queries at a pause")
     options = parser.parse_args()
     data = corpora.data()
     if data is None:
@@ -91,8 +93,8 @@ def main() -> None:
 
     sites = {}
     for name in options.sets:
-        with opened(data, name, options.queries) as (searcher, asked):
-            sites[name] = collect(searcher, asked)
+        with opened(data, name, options.queries, options.settled) as (searcher, asked):
+            sites[name] = collect(searcher, asked, options.settled)
         print(f"{name}: {len(sites[name].kind)} queries", file=sys.stderr, flush=True)
 
     print(f"{'left out':<24} {'AUC':>6} {'kept':>6} {'threshold':>9} {'25: AUC':>8} {'kept':>6}")
@@ -136,7 +138,9 @@ class Asked:
 
 
 @contextmanager
-def opened(data: Path, name: str, most: int) -> Iterator[tuple[Searcher, list[Asked]]]:
+def opened(
+    data: Path, name: str, most: int, settled: bool
+) -> Iterator[tuple[Searcher, list[Asked]]]:
     """A site, indexed, and the queries of it: at most so many of each kind."""
     dice = random.Random(7)
     if name in natural.TREES:
@@ -161,7 +165,9 @@ def opened(data: Path, name: str, most: int) -> Iterator[tuple[Searcher, list[As
     ]
     outside = sorted(judged.out_of_scope.values())
     outside = dice.sample(outside, min(most, len(outside)))
-    with evaluation.temporary_searcher(judged.documents) as searcher:
+    with evaluation.temporary_searcher(
+        judged.documents, read=sys.maxsize if settled else 0
+    ) as searcher:
         yield searcher, answerable + [Asked(text, "outside") for text in outside]
 
 
@@ -185,7 +191,7 @@ def _own(searcher: Searcher, dice: random.Random, most: int) -> list[Asked]:
     return asked
 
 
-def collect(searcher: Searcher, asked: Sequence[Asked]) -> Queries:
+def collect(searcher: Searcher, asked: Sequence[Asked], settled: bool) -> Queries:
     """The evidence for the first candidates of all queries, and of the foreign questions."""
     foreign = [Asked(question.text, "foreign") for question in foreign_questions()]
     rows = []
@@ -194,7 +200,7 @@ def collect(searcher: Searcher, asked: Sequence[Asked]) -> Queries:
         if query.kind in ("answerable", "outside") and len(query.text) > HALF_TYPED:
             texts.append((query.text[:HALF_TYPED].rstrip(), True))
         for text, half_typed in texts:
-            rows.append((*evidence_for(searcher, text, query.itself), query, half_typed))
+            rows.append((*evidence_for(searcher, text, query.itself, settled), query, half_typed))
 
     width = weights.CONSIDERED
     matrix = np.zeros((len(rows), width, len(_NAMES)))
@@ -215,12 +221,12 @@ def collect(searcher: Searcher, asked: Sequence[Asked]) -> Queries:
 
 
 def evidence_for(
-    searcher: Searcher, text: str, itself: str
+    searcher: Searcher, text: str, itself: str, settled: bool
 ) -> tuple[list[str], dict[str, NDArray[np.float64]]]:
     """The ids of the first candidates, and the evidence for them; ``itself`` is left out."""
     snapshot = searcher._current()
     reader = snapshot.index.reader(PUBLIC)
-    query = reader.expand(text[:MAX_QUERY_LENGTH], prefix=True)
+    query = replace(reader.expand(text[:MAX_QUERY_LENGTH], prefix=True), settled=settled)
     ranking = snapshot._rank(reader, query, None, ANYWHERE, math.inf)
     if ranking.fused is None or not ranking.documents.size:
         return [], {}

@@ -109,8 +109,8 @@ CONFIDENCE = MappingProxyType(
     }
 )
 CONFIDENCE_BIAS = -4.77
-#: The same for a query that the sentence encoder has read: its cosines say more, and the parts that
-#: stood in for them less.
+#: The same for a query that the sentence encoder has read (``--settled``): its cosines
+#: say more, and the parts that stood in for them less.
 CONFIDENCE_READ = MappingProxyType(
     {
         "letters": 3.75,

@@ -82,7 +82,7 @@ class QuestionMeaning:
     direction: Vector8
     passages: PassageVectors
     cosines: Scores
-    read: bool  # by the encoder
+    read: bool  # by the encoder, as well as it reads English
     edited: PassageVectors = NO_VECTORS  # of edited documents, see ``index.edits``
 
 
@@ -124,10 +124,13 @@ class Embeddings:
         A ``settled`` question is read by the encoder, where it is installed, and compared with more
         documents; one that is still being typed is read by the table.
         """
-        read = settled and self._encoder is not None
+        # The encoder knows English; of other scripts it hardly knows letters.
+        read = settled and self._encoder is not None and text.isascii()
         if settled and self._encoder is not None:
             passages, of_edited = self._settled_passages, self._edited_settled
-            direction = self._distinct(self._table.shortened(self._encoder.encode([text]))[0])
+            direction = self._table.shortened(self._encoder.encode([text]))[0]
+            if read:
+                direction = self._distinct(direction)
         else:
             passages, of_edited = self._passages, self._edited_passages
             direction = self._table.direction(text)

@@ -246,8 +246,8 @@ SETTINGS: tuple[Setting, ...] = (
         "embedded",
         _choice("embedded", "opensearch"),
         "embedded or opensearch",
-        "What finds documents: the embedded search engine, or an OpenSearch cluster (2.19 or 3.x), "
-        "which requires the extra `opensearch`.",
+        "The engine that finds documents: the embedded search engine, or an OpenSearch cluster "
+        "(2.19 or 3.x), which requires the extra `opensearch`.",
     ),
     Setting(
         "opensearch",
@@ -255,9 +255,9 @@ SETTINGS: tuple[Setting, ...] = (
         _opensearch,
         "http or https addresses of one cluster, separated by spaces; the path of the first is "
         "the prefix of all indexes",
-        "Where OpenSearch is, with user and password: `https://user:password@host:9200/askfirst`. "
-        "Indexes and aliases begin with the path, by default with `askfirst`. `?ca=FILE` names the "
-        "certificate of an authority of your own.",
+        "The address of OpenSearch, with user and password: "
+        "`https://user:password@host:9200/askfirst`. The names of indexes and aliases begin with "
+        "the path, by default `askfirst`. `?ca=FILE` names the certificate of your own authority.",
         secret=True,
     ),
     Setting(
@@ -266,8 +266,8 @@ SETTINGS: tuple[Setting, ...] = (
         _blobs,
         "folder, an absolute path, or s3:// with a bucket and a prefix",
         "The store through which machines share attached files and the published index (`kb index "
-        "push` and `kb index pull`). folder: attached files stay in `KB_DATA`, and the index goes "
-        "to the folder `store` in it. S3 requires the extra `s3`.",
+        "push` and `kb index pull`). With folder, attached files stay in `KB_DATA`, and the index "
+        "goes to its subfolder `store`. S3 requires the extra `s3`.",
     ),
     Setting(
         "content", "content", Path, "a folder", "The folder for articles, policies and catalogue."

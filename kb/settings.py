@@ -21,6 +21,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from kb.errors import Misconfigured
 
+#: In the data folder: the folder of the site.
+OWNER_FILE = "site"
+
 _INDEX_PREFIX = re.compile(r"(?:[a-z0-9][a-z0-9-]{0,63})?")
 _PORTAL_PATH = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
@@ -976,19 +979,31 @@ def load_settings(
 ) -> Settings:
     """Settings from ``environment`` (default: that of the process), then ``overrides`` by name.
 
-    An override of None has no effect. Raises Misconfigured, which names the variable and what it
+    An override of None has no effect. Without a site, it is the one whose data the data folder
+    holds. Raises Misconfigured, which names the variable and what it
     accepts.
     """
     texts = {setting.name: setting.default for setting in SETTINGS}
     texts["content"] = _default_content(texts["content"])
     given = _from_environment(os.environ if environment is None else environment)
     given |= {name: text for name, text in overrides.items() if text is not None}
+    if given.get("data") and not given.get("site") and "content" not in given:
+        given["site"] = site_of_data_folder(Path(given["data"]))
     texts |= _of_site(given.get("site", ""), texts) | given
     _check_one_site(texts)
     values = {name: _convert(_BY_NAME[name], text) for name, text in texts.items()}
     if values["secure_cookies"] is None:
         values["secure_cookies"] = values["base_url"].startswith("https:")
     return Settings(**values)
+
+
+def site_of_data_folder(data: Path) -> str:
+    """The folder of the site whose data this is; "" if nobody has said, or if it is gone."""
+    try:
+        folder = (data / OWNER_FILE).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return folder if folder and Path(folder).is_dir() else ""
 
 
 def is_loopback(host: str) -> bool:

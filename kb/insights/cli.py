@@ -30,7 +30,7 @@ from kb.insights.tickets import Durations
 from kb.search.documents import PUBLIC, DocumentKind
 from kb.search.searcher import Searcher
 from kb.settings import Settings, load_settings
-from kb.site.data_folder import claim_data_folder, site_of_data_folder
+from kb.site.data_folder import claim_data_folder
 
 #: The title of a Markdown file: in its front matter, or its first heading.
 _TITLE = re.compile(r"^(?:title:|#) *[\"']?(.+?)[\"']?$", re.MULTILINE)
@@ -107,9 +107,6 @@ def demo_data(data: str | None, site: str | None, *, history: bool) -> None:
     now = dt.datetime.now(dt.UTC)
     start = now - dt.timedelta(days=HISTORY_DAYS + 1)
     settings = load_settings(data=data, site=site)
-    if not settings.site:
-        known = site_of_data_folder(settings.data)
-        settings = load_settings(data=data, site=known) if known else settings
     if settings.site:
         claim_data_folder(settings.data, Path(settings.site))
     is_new = not database_exists(settings.database_location)

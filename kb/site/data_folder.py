@@ -5,18 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kb.errors import Misconfigured
-
-#: In the data folder: the folder of the site.
-OWNER_FILE = "site"
-
-
-def site_of_data_folder(data: Path) -> str:
-    """The folder of the site whose data this is; "" if nobody has said, or if it is gone."""
-    try:
-        folder = (data / OWNER_FILE).read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
-    return folder if folder and Path(folder).is_dir() else ""
+from kb.settings import OWNER_FILE
 
 
 def claim_data_folder(data: Path, site: Path) -> None:

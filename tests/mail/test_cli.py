@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kb.mail.cli import mail as command
+from kb.site.data_folder import claim_data_folder
 from tests.mail.mails import SUPPORT, mail
 from tests.world import POLICIES
 
@@ -36,6 +37,18 @@ def test_a_mail_from_a_pipe_prints_what_it_became(content: Path) -> None:
     assert (first.exit_code, again.exit_code) == (0, 0)
     outcomes = [json.loads(result.stdout)["outcome"] for result in (first, again)]
     assert outcomes == ["ticket", "duplicate"]
+
+
+def test_a_mail_is_judged_by_the_policies_of_the_site_whose_data_it_goes_to(
+    content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mail server's pipe knows ``--data``, and has none of the portal's environment."""
+    monkeypatch.delenv("KB_CONTENT")
+    monkeypatch.delenv("KB_DATA")
+    data = tmp_path / "data"
+    claim_data_folder(data, content)
+    result = run("receive", "--data", str(data), "--mailbox", SUPPORT, "--json", raw=mail())
+    assert json.loads(result.stdout)["outcome"] == "ticket"
 
 
 def test_a_mail_that_cannot_be_stored_stays_with_the_mail_server(

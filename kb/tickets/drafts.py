@@ -288,8 +288,8 @@ def _own_fields(form: _Form, policy: SlaPolicy, *, keeps_secrets: bool) -> dict[
 
 
 def unknown_severity(severity: str, policy: SlaPolicy) -> Invalid:
-    fault = f"Unknown severity {severity!r:.40}." if severity else "Choose a severity."
-    return Invalid(f"{fault} {available(policy.severities)}", field="severity")
+    unknown = f"Unknown severity {severity!r:.40}. {available(policy.severities)}"
+    return Invalid(unknown if severity else "Choose a severity.", field="severity")
 
 
 def _severity_detail(form: _Form, policy: SlaPolicy, today: dt.date | None) -> str:

@@ -69,6 +69,7 @@ def test_an_empty_form_names_every_field_that_is_missing() -> None:
     with pytest.raises(Invalid) as refused:
         drafts.check({}, policy=POLICY, catalogue=CATALOGUE)
     assert set(refused.value.fields) == {"title", "type", "severity", "description"}
+    assert "question" not in refused.value.fields["severity"]  # the form shows titles, no keys
     assert all(sentence in refused.value.sentence for sentence in refused.value.fields.values())
 
 

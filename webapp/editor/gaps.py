@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -34,15 +35,28 @@ def show() -> str:
 
 def _page(sentence: str = "") -> str:
     repository = GapRepository(centre().database)
+    gaps = repository.stored()
     return render_template(
         "editor/gaps.html",
-        gaps=repository.stored(),
+        gaps=gaps,
+        titles=_titles(gap.document for _, gap in gaps if gap.document),
         found_at=repository.found_at(),
         minutes=settings().handling_minutes,
         drafted=request.args.get("drafted", ""),
         accepted=request.args.get("accepted", "")[:300],
         sentence=sentence,
     )
+
+
+def _titles(document_ids: Iterable[str]) -> dict[str, str]:
+    """Those of pages that the editor may see; a page that is gone keeps its id."""
+    titles = {}
+    for name in dict.fromkeys(document_ids):
+        try:
+            titles[name] = centre().searcher.article(name, audience=audience()).title
+        except NotFound:
+            titles[name] = name
+    return titles
 
 
 @blueprint.post("/<int(max=2000000000):gap_id>/draft")
@@ -86,6 +100,7 @@ def _proposal(gap_id: int, sentence: str = "") -> str:
         proposal=proposed,
         document=document,
         effect=effect,
+        titles=_titles(name for query in effect.changed for name in (*query.before, *query.after)),
         sentence=sentence,
     )
 

@@ -91,6 +91,9 @@ def test_aliases_show_their_effect_before_they_are_in_the_page(portal: Portal) -
     assert data_values(page, "proposal") == ["docs/jam.md"]
     assert data_values(page, "changed") == ["2"]
     assert data_values(page, "broken") == ["0"]
+    for text in (page, erin.page("/editor/gaps")):
+        assert "Clear a paper jam" in text
+        assert ">doc/jam<" not in text
     assert (content / "docs/jam.md").read_text("utf-8") == before
 
     response = erin.post(f"/editor/gaps/{number}/proposal")

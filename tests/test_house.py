@@ -203,6 +203,7 @@ ROOMS["kb.privacy"] = FOUNDATION | {
 }
 ROOMS["kb.site"] = FOUNDATION | {
     "kb.notifications",
+    "kb.settings",
     "kb.sla",
     "kb.subscriptions",
     "kb.tickets",

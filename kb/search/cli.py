@@ -24,6 +24,10 @@ from kb.settings import load_settings
 
 MAX_INPUT = 10_000_000  # bytes of a log on standard input
 
+# The least that an answer may take. The first one of a process also loads what a server has loaded,
+# and nobody's form waits for it.
+_PATIENCE_MS = 5_000
+
 
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
@@ -56,7 +60,9 @@ def _searcher(data: str | None, audience: str) -> Searcher:
     """
     settings = load_settings(data=data)
     searcher = Searcher(
-        settings.data, cluster=settings.search_cluster, budget_ms=settings.suggest_budget_ms
+        settings.data,
+        cluster=settings.search_cluster,
+        budget_ms=max(settings.suggest_budget_ms, _PATIENCE_MS),
     )
     audiences = searcher.audiences()
     if audience not in audiences:

@@ -132,9 +132,8 @@ def _database(text: str) -> str:
 
 def _opensearch(text: str) -> str:
     """Addresses with users and passwords of one cluster: the first one's path is the prefix."""
-    parts = [_split_url(word) for word in text.split()]
-    prefix = parts[0].path.strip("/")
-    if not _INDEX_PREFIX.fullmatch(prefix) or any(each.path.strip("/") for each in parts[1:]):
+    paths = [_split_url(word).path.strip("/") for word in text.split()]
+    if not paths or not _INDEX_PREFIX.fullmatch(paths[0]) or any(paths[1:]):
         raise ValueError(text)
     return " ".join(text.split())
 

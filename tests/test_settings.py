@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,13 @@ def test_a_wrong_setting_is_refused_by_its_name(variable: str, text: str) -> Non
     with pytest.raises(Misconfigured) as refused:
         load_settings({variable: text})
     assert refused.value.sentence.startswith(variable)
+
+
+@pytest.mark.parametrize("text", ["", " ", ":", "s3://[", "postgresql://[", "http://["])
+def test_no_text_is_more_than_refused(text: str) -> None:
+    for setting in SETTINGS:
+        with contextlib.suppress(Misconfigured):
+            load_settings({f"KB_{setting.name.upper()}": text})
 
 
 def test_a_secret_is_read_from_a_file_and_never_printed(

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from kb.database import Database, is_up_to_date, open_database
+from kb.database import Database, database_exists, is_up_to_date, open_database
 from kb.database.metadata import COUNTERS, METADATA, Instant
 from kb.database.migrations import HEAD
 from kb.database.postgresql.server import PostgresqlServer
@@ -95,13 +95,31 @@ def test_a_database_of_a_newer_version_is_refused(address: str) -> None:
     open_database(address).close()
 
 
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_new_database_that_cannot_keep_every_text_is_refused(address: str, encoding: str) -> None:
+    name = f"{make_url(address).database}_{encoding.lower()}"
+    execute(
+        address,
+        f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' "
+        "TEMPLATE template0",
+    )
+    other = make_url(address).set(database=name).render_as_string(hide_password=False)
+    try:
+        assert not database_exists(other)
+        with pytest.raises(Unavailable, match=encoding):
+            open_database(other)
+        assert not database_exists(other)
+    finally:
+        execute(address, f"DROP DATABASE {name}")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"port": 9}, "cannot be reached"),
         ({"host": "nowhere.invalid"}, "cannot be reached"),
         ({"database": "nothing_here"}, "does not exist"),
-        ({"username": "nobody_here"}, ""),
+        ({"username": "nobody_here"}, "does not accept the user name"),
     ],
 )
 def test_what_is_wrong_with_the_address_is_a_sentence_without_the_password(

@@ -208,6 +208,8 @@ def _create_engine(
                 "connect_timeout": patience.connect,
                 "options": f"{timeouts} {plans} {setting}",
                 "application_name": "askfirst",
+                # Whatever the database or the environment says: else texts arrive as bytes.
+                "client_encoding": "utf8",
             },
         )
     except ModuleNotFoundError as error:

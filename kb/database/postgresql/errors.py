@@ -59,12 +59,12 @@ def _connection_error(message: str, server: str) -> KbError | None:
 #: What was sent last may have been saved; a form that is sent again is saved once.
 _NO_ANSWER: Final = "{server} does not answer. Try again in a minute; nothing is saved twice."
 
+_NO_ACCESS: Final = "{server} does not accept the user name or the password. Check KB_DATABASE."
+
 #: Text in libpq's message -> the sentence. The first that fits is used.
 _CONNECTION_MESSAGES: Final = (
-    (
-        "password authentication failed",
-        "{server} does not accept the user name or the password. Check KB_DATABASE.",
-    ),
+    ("password authentication failed", _NO_ACCESS),
+    ('role "', _NO_ACCESS),
     (
         "does not exist",
         "{server} does not exist. Create the database, or check the name in KB_DATABASE.",
@@ -86,7 +86,7 @@ _MESSAGES: Final = {
     "42P01": "{server} is not a database of Askfirst, or a table was removed from it.",
     "42501": "The user in KB_DATABASE has no access to some tables of {server}.",
     "08": "The connection to {server} was lost; nothing was saved.",
-    "28": "{server} does not accept the user name or the password. Check KB_DATABASE.",
+    "28": _NO_ACCESS,
     "3D": "{server} does not exist. Create the database, or check the name in KB_DATABASE.",
     "53": "{server} is out of memory or other resources; nothing was saved.",
     "57": "{server} is shutting down or starting; nothing was saved.",

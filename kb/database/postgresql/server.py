@@ -59,6 +59,19 @@ class PostgresqlServer:
                 f"that version, or restore an older backup."
             )
 
+    def _refuse_encoding(self, connection: Connection) -> None:
+        """A new database that could not keep every text is refused before it keeps any."""
+        from sqlalchemy import text
+
+        from kb.database.postgresql.engine import server_name
+
+        encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+        if encoding != "UTF8":
+            raise Unavailable(
+                f"{server_name(self._url())} has the encoding {encoding}. Create it again with "
+                f"`createdb --encoding=UTF8 --template=template0`."
+            )
+
     def _migrate(self) -> None:
         """Brings the schema to HEAD in one transaction, one process at a time."""
         from kb.database.migrations.postgresql import create_or_upgrade
@@ -66,6 +79,8 @@ class PostgresqlServer:
         with self._opened(_MIGRATION_DEADLINE) as database, database.write() as connection:
             revision = _revision(connection)
             self._refuse_newer(revision)
+            if revision is None:
+                self._refuse_encoding(connection)
             if revision != HEAD:
                 create_or_upgrade(connection, revision)
 

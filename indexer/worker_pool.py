@@ -39,7 +39,7 @@ _EXIT_SECONDS = 10.0
 BATCH_SIZE = 200
 #: Tasks that lie ready for a worker, so that it need not wait for the next.
 _QUEUE_LENGTH = 6
-#: Tasks that may have begun while an earlier one is not done: their results are held in memory.
+#: The number of tasks that may start before an earlier one is done; their results stay in memory.
 _MAX_TASKS_AHEAD = 256
 #: A file is read with ``careful`` 0, 1, and 2 (see ``markdown.rendering``), then skipped.
 _MAX_TRIES = 3
@@ -83,7 +83,7 @@ class _Worker:
 
 
 class _TaskOrder:
-    """Holds back what a task sent until all tasks before it are done."""
+    """Holds back the results of a task until all earlier tasks are done."""
 
     def __init__(self) -> None:
         self._results: dict[str, list[TaskResult]] = {}  # of begun tasks by file, in their order
@@ -96,7 +96,7 @@ class _TaskOrder:
         self._results[task.file.key] = []
 
     def add(self, result: TaskResult) -> Iterator[TaskResult]:
-        """What need not wait any longer."""
+        """The results that no longer have to wait."""
         self._results[result.file.key].append(result)
         while self._results:
             earliest = next(iter(self._results))
@@ -186,8 +186,8 @@ class WorkerPool:
         return result
 
     def _replace(self, worker: _Worker, retries: deque[ReadTask]) -> TaskResult | None:
-        """A worker died on its first task: that is tried again in a simpler way, the others as they
-        were. The result, if it is not tried again.
+        """After a worker died on its first task: tries that task again in a simpler way, and the
+        other tasks unchanged. Returns the result if the task is not tried again.
         """
         exit_code = worker.process.exitcode or 0
         if not worker.has_answered and exit_code > 0:

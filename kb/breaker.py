@@ -1,4 +1,4 @@
-"""A breaker: while a server does not answer, few requests wait for it and the others do not."""
+"""A circuit breaker: while a server does not answer, only a few requests wait for it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 
-#: How long nobody asks a server that has not answered, in seconds.
+#: Seconds during which a server that did not answer gets no further requests.
 REST = 5.0
 
 
 class Breaker:
-    """Opens when a server has not answered in time, and lets one try again after ``rest`` seconds.
+    """Opens when a server does not answer in time; after ``rest`` seconds, lets one request try.
 
-    A refusal needs no breaker: it costs nobody any time. ``clock`` gives seconds.
+    A refusal does not open the breaker, because it takes no time. ``clock`` gives seconds.
     """
 
     def __init__(self, *, rest: float = REST, clock: Callable[[], float] = time.monotonic) -> None:
@@ -23,7 +23,7 @@ class Breaker:
         self._open_until: float | None = None
 
     def allows(self) -> bool:
-        """Whether to ask the server. Of those who come after the rest, the first one tries."""
+        """Whether to ask the server; after the rest, only the first caller may."""
         if self._open_until is None:
             return True
         with self._lock:

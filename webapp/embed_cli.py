@@ -14,8 +14,8 @@ from kb.settings import load_settings
 from webapp.api.embed_pack import public_pack_key
 from webapp.api.embed_script import EMBED_FILES, embed_file
 
-#: A tag with ``src`` holds back the event ``load`` of a page until it is answered; what a script
-#: imports holds back nothing. The same for every page, so that its hash in a policy is, too.
+#: A tag with ``src`` delays the ``load`` event of a page until the server answers; an import does
+#: not. The script is the same for every page, so its hash in a policy is also the same.
 LOADER = """
 (tag => import(tag.dataset.src).then(() => askfirst.addTag(tag), () => {}))(document.currentScript)
 """
@@ -48,7 +48,7 @@ def embed() -> None:
 @click.option(
     "--tag",
     is_flag=True,
-    help="Print a tag without an inline script. The page's load event waits for it.",
+    help="Print a tag without an inline script. It delays the load event of the page.",
 )
 def snippet(selector: str, form: str | None, *, integrity: bool, pack: bool, tag: bool) -> None:
     """Print the lines that add the suggestion box to a page.

@@ -124,8 +124,8 @@ _SYSTEMS = (
 
 
 def lang_attributes(language: str) -> Markup:
-    """The attributes of an element whose text is in ``language``; "" where nobody knows: then its
-    first letter tells the direction.
+    """The attributes of an element whose text is in ``language``. If the language is unknown (""),
+    the first letter decides the direction.
 
     >>> lang_attributes("ar"), lang_attributes("")
     (Markup('lang="ar" dir="rtl"'), Markup('dir="auto"'))

@@ -73,8 +73,8 @@ def check_generation(
     *,
     compare: bool = False,
 ) -> Verdict:
-    """All checks of what ``engine`` has ``prepared``; with ``compare`` also the best suggestions
-    before and after.
+    """All checks of the generation that is ``prepared``; with ``compare``, also the best
+    suggestions before and after.
     """
     verdict = Verdict()
     if previous is not None:

@@ -26,9 +26,9 @@ from kb.database.statements import upsert
 from kb.errors import Invalid, TooLarge, TooMany
 from kb.text import clean_text
 
-#: The form that stands for the mails which confirm a ticket.
+#: The name of the form for visits that begin in the mail that confirms a ticket.
 MAIL_FORM = "mail"
-#: A ticket that an article had solved is open again. Visitors cannot send it.
+#: A ticket that an article had solved was reopened. Visitors cannot send this event.
 REOPENED = "reopened"
 EPISODE_EVENT_KINDS = ("form_open", "query", "shown", "open", "helped", "submit", "close")
 MAX_PAYLOAD_LENGTH = 4096  # characters of JSON
@@ -291,12 +291,12 @@ def end_episode(
 
 
 def mail_episode(ticket_id: int) -> str:
-    """The episode that the mail which confirms a ticket stands for."""
+    """The id of the episode that belongs to the mail which confirms a ticket."""
     return f"{MAIL_FORM}-{ticket_id}"
 
 
 def reopen_episode(connection: Connection, ticket_id: int, now: dt.datetime) -> None:
-    """Notes that what had solved a ticket has not, in the transaction that reopens it."""
+    """Records, in the transaction that reopens a ticket, that no article solved it after all."""
     episode = mail_episode(ticket_id)
     solved = select(EPISODE_EVENTS.c.id).where(
         EPISODE_EVENTS.c.episode_id == episode, EPISODE_EVENTS.c.kind == "helped"

@@ -208,8 +208,8 @@ def report_json(
     """The whole, and with ``by`` each group with the same keys."""
     document = DeflectionReport.of(whole).as_json()
     if by:
-        # What is counted of an article are visits that read it; compared are people to whom it
-        # would be suggested.
+        # The counts of an article cover visits that read it; the comparison covers people to whom
+        # it would be suggested.
         document["by"] = [
             {
                 by: name,
@@ -230,8 +230,9 @@ def replay(
 ) -> tuple[DeflectionSums, dict[str, DeflectionSums]]:
     """The sums of the episodes that ``keep`` keeps, and those of each group of ``by``.
 
-    The others still tell of tickets. All windows are taken to be over. Within an article there is
-    no comparison: who opens one has chosen to, and a file does not say to whom it was suggested.
+    The other episodes are still searched for tickets. All windows are taken as over.
+    There is no comparison by article, because visitors choose which articles they open, and a file
+    does not say to whom an article was suggested.
     """
     tickets = tickets_of(episodes)
     group_names = GROUPINGS[by] if by else (lambda _: ())

@@ -159,9 +159,9 @@ ARTICLE_WEEKS = Table(
     Index("ix_article_weeks_filed", "document_id", "week", "portal", "filed_read"),
 )
 
-#: People of the experiment to whom an article would be suggested first of all, with or without the
-#: list being hidden: how many, and how many of them filed. Each person counts once, at the first
-#: need.
+#: People in the experiment for whom an article would be among the first suggestions, with the list
+#: shown or hidden: how many, and how many of them filed a ticket. Each person counts once, with the
+#: first need.
 ARTICLE_ARMS = Table(
     "article_arms",
     METADATA,
@@ -177,7 +177,7 @@ ARTICLE_ARMS = Table(
     Index(None, "document_id", "week"),
 )
 
-#: When an article was published first; empty for those that were there before this was noted.
+#: When an article was first published; empty for articles that are older than these records.
 ARTICLE_PUBLICATIONS = Table(
     "article_publications",
     METADATA,

@@ -30,8 +30,8 @@ _ABSENT = ("404", "NoSuchKey", "NotFound")
 
 
 class S3Store:
-    """``seconds`` is how long it waits for the next bytes of an answer, twice at most: a store that
-    does not answer must not hold a request, but a large file may take long as a whole.
+    """``seconds`` is how long the client waits for the next bytes of an answer, at most twice. A
+    store that does not answer must not block a request, but a large file may take longer in all.
     """
 
     def __init__(

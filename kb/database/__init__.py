@@ -40,15 +40,16 @@ class Database(Protocol):
     def write(self, *subjects: str) -> AbstractContextManager[Connection]:
         """A transaction that is committed as a whole, or not at all when the block raises.
 
-        It excludes all other writers. With ``subjects`` ("ticket 1042") it may run beside those
-        of other subjects: whatever it reads in order to decide must be written under one of them
-        only, or be guarded by a unique constraint.
+        It excludes all other writers. With ``subjects`` ("ticket 1042"), it may run beside
+        transactions with other subjects: the rows that it reads to decide must be written only
+        under one of its subjects, or be protected by a unique constraint.
         """
 
     def write_beside(self) -> AbstractContextManager[Connection]:
         """A transaction that may run beside all others that do not exclude everybody.
 
-        For writes that decide nothing by what they read: upserts, claims, changes of own rows.
+        For writes that do not depend on earlier reads: upserts, claims, changes to the writer's own
+        rows.
         """
 
     def join(self) -> AbstractContextManager[None]:
@@ -62,15 +63,15 @@ class Database(Protocol):
     def next_value(self, connection: Connection, counter: str) -> int:
         """The next value of a counter, for the transaction of ``connection``.
 
-        It is given once only, and it is not given again when the transaction fails; then there may
-        be a gap.
+        Each value is given only once. If the transaction fails, the value is not given again, and
+        there can be a gap.
         """
 
     def settled(self, table: Table) -> int:
-        """An id such that no row up to it can appear any more, for readers who follow ids.
+        """The id up to which no further rows can appear, for readers that follow ids.
 
-        Ask before the transaction that reads: that one then sees all of them. Rows beyond it are
-        for the next time. Their writers have to ``announce_rows``.
+        Ask before the transaction that reads the rows, which then sees all of them. Leave rows with
+        higher ids for the next time. Writers of such rows must call ``announce_rows``.
         """
 
     def purge(self) -> None:

@@ -30,7 +30,7 @@ from kb.database.sqlite.dialect import SqliteStatements
 
 
 class Statements(Protocol):
-    """What a database writes in its own way. The functions below say what they mean."""
+    """The statements that differ between databases. The functions below describe them."""
 
     def upsert(
         self, table: Table, keys: tuple[str, ...], update: tuple[str, ...], add: tuple[str, ...]
@@ -82,9 +82,9 @@ def one_of(
 
 
 def announce_rows(connection: Connection, table: Table) -> None:
-    """Before a transaction inserts rows of which ``Database.settled`` is asked.
+    """Call this before a transaction inserts rows into a table that ``Database.settled`` reads.
 
-    Not needed by writers that name no subject, since no other runs beside them.
+    Writers without a subject don't need it, because no other writer runs beside them.
     """
     _STATEMENTS[connection.dialect.name].announce_rows(connection, table)
 

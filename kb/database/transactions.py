@@ -1,6 +1,6 @@
-"""What the transactions of every database have in common: joining them, and translating errors.
+"""The parts of transactions that all databases share: joining them, and translating errors.
 
-Each database says how a transaction that reads or writes begins, and what its errors mean.
+Each database defines how a transaction that reads or writes begins, and what its errors mean.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Joined(threading.local):
 
 
 class Transactions:
-    """The transactions of one open database. ``translate`` gives None for a bug of ours."""
+    """The transactions of one open database. ``translate`` returns None for a bug in Askfirst."""
 
     def __init__(self, translate: Translate) -> None:
         self._translate = translate

@@ -27,10 +27,10 @@ _VERDICTS = {
 
 @click.group()
 def experiment() -> None:
-    """Try curations, synonyms or weights on live typing, interleaved with the published ones.
+    """Try curations, synonyms or weights on live queries, interleaved with the published ones.
 
-    While an experiment runs, lists of suggestions and results of searches mix pages of both
-    rankings, and what people open decides. The interval stays valid however often you look.
+    While an experiment runs, suggestions and search results mix pages of both rankings, and the
+    pages that people open decide between the two. The interval stays valid however often you look.
     """
 
 

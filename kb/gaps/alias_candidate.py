@@ -1,7 +1,7 @@
-"""What search would answer if a page had other aliases: an index built aside, for a comparison.
+"""Search with other aliases for one page: a temporary index for a comparison.
 
-Everything but the one page is carried over, so that it takes about as long as publishing one edited
-page, and visitors notice nothing.
+All other pages are carried over, so building it takes about as long as publishing one edited page,
+and visitors do not notice it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from kb.search.searcher import Searcher
 from kb.temporary_folder import temporary_folder
 from kb.tickets.reports.resolved_links import resolved_links
 
-#: Tickets and visits that ``kb index`` learns from, too.
+#: The most tickets and visits to learn from, as in ``kb index``.
 _MOST_LESSONS = 5_000
 
 
 class AliasCandidates:
-    """``customers`` and ``false_suggestions`` are the settings by which the index is built."""
+    """``customers`` and ``false_suggestions`` are the settings with which the index is built."""
 
     def __init__(self, database: Database, *, customers: int, false_suggestions: int) -> None:
         self._database = database
@@ -36,7 +36,7 @@ class AliasCandidates:
     def searcher(
         self, published: Generation, document: Document, aliases: Sequence[str]
     ) -> Iterator[Searcher]:
-        """Answers as ``published`` does, but for the additional aliases of one document."""
+        """Answers like ``published``, but with additional aliases for one document."""
         with contextlib.closing(published.store) as store:
             others = [name for name in store.rows() if name != document.id]
         tickets = [

@@ -1,4 +1,4 @@
-"""`kb gaps`: what people asked and got no answer to, and what aliases would change."""
+"""`kb gaps`: questions that people asked without an answer, and proposals to close each gap."""
 
 from __future__ import annotations
 
@@ -40,13 +40,15 @@ LAST_MONTH = dt.timedelta(days=31)
 @click.option(
     "--effects", is_flag=True, help="Also print what the proposal for each group would change."
 )
-@click.option("--accept", "accepted", metavar="GROUP", help="Write the proposal for this group.")
+@click.option(
+    "--accept", "accepted", metavar="GROUP", help="Write the proposal for this group to its file."
+)
 @json_option
 def gaps(data: str | None, *, effects: bool, accepted: str | None, as_json: bool) -> None:
     """Print what people asked without success, in groups, with the tickets that followed.
 
-    A group with the cause "search" has a page that was not shown: the words of customers are
-    proposed as its aliases. One with the cause "writing" needs a page.
+    For a group with the cause "search", a page exists but was not shown: the command proposes to
+    add the customers' words to its aliases. A group with the cause "writing" needs a new page.
     """
     settings, now = load_settings(data=data), dt.datetime.now(dt.UTC)
     with contextlib.closing(open_database(settings.database_location)) as database:
@@ -61,7 +63,7 @@ def gaps(data: str | None, *, effects: bool, accepted: str | None, as_json: bool
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
     if not found:
-        click.echo("Nothing was asked twice without an answer in the last 90 days.")
+        click.echo("No question was asked twice without an answer in the last 90 days.")
     for gap, effect in shown.items():
         minutes = gap.price(settings.handling_minutes)
         page = f", {gap.document} may answer" if gap.document else ""
@@ -103,15 +105,15 @@ class _Proposals:
         return proposal, effect
 
     def accept(self, found: tuple[Gap, ...], title: str) -> str:
-        """Raises NotFound for a group that there is not, Conflict."""
+        """Raises NotFound for an unknown group, and Conflict."""
         gap = next((gap for gap in found if gap.title == title), None)
         if gap is None:
             raise NotFound(f"There is no group {title!r:.80}. Run kb gaps to see them.")
         proposed = self._proposed(gap)
         if proposed is None:
-            raise Conflict("This group needs a page; there is nothing to accept.")
+            raise Conflict("This group needs a new page, so there is no proposal to accept.")
         accept(proposed[0], self._content)
-        return f"Written to {Path(self._content) / proposed[0].file}. Publish with kb index."
+        return f"Saved in {Path(self._content) / proposed[0].file}. Publish it with kb index."
 
     def _proposed(self, gap: Gap) -> tuple[GapProposal, Document, Generation] | None:
         published = self._generations.current(trusted=True)
@@ -151,7 +153,7 @@ def _words(proposal: GapProposal, effect: ProposalEffect) -> str:
     kind = "Aliases" if proposal.is_alias else "A curation"
     lines = [
         f"      {kind} in {proposal.file}: {' · '.join(proposal.words)}",
-        f"      Golden queries: {len(effect.mended)} mended, {len(effect.broken)} broken "
+        f"      Golden queries: {len(effect.mended)} fixed, {len(effect.broken)} broken "
         f"of {effect.golden}.",
     ]
     lines += [f"        broken: {query}" for query in effect.broken]

@@ -1,6 +1,7 @@
 """Aliases in the front matter of a Markdown file, added without touching anything else in it. Pure.
 
-Only what editors write by hand is understood: a YAML block with a list of aliases or none.
+It understands only the forms that editors write by hand: a YAML block with or without a list of
+aliases.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _ITEMS = re.compile(r"(?:^[ \t]*-[ \t][^\r\n]*\r?\n)+", re.M)
 
 
 def with_aliases(text: str, aliases: Sequence[str]) -> str | None:
-    """The file with the aliases; None for a list that is written in another way.
+    """The file with the aliases added; None if the list has another form.
 
     >>> with_aliases("---\\ntitle: Pay\\n---\\nText", ["billing"])
     '---\\ntitle: Pay\\naliases:\\n  - "billing"\\n---\\nText'

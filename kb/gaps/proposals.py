@@ -1,9 +1,8 @@
 """What to do about a gap that search could close, and its effect before it is accepted.
 
-A page exists and was not shown. If it has a Markdown file of its own in the content folder, the
-words in which customers asked become its aliases; otherwise a curation pins it for these words. The
-golden queries and the queries of the last weeks are answered with and without the change, as the
-public is.
+A page exists but was not shown. If it has its own Markdown file in the content folder, the words
+that customers used become its aliases; otherwise, a curation pins it for these words. The golden
+queries and the queries of the last weeks are answered with and without the change, for the public.
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ from kb.search.searcher import Searcher
 COMPARED = 3  # suggestions of each query
 MOST_QUERIES = 300
 CURATION_SOURCE = "curations.toml"
-#: What the indexer takes for an old address and not for a title.
+#: The indexer treats aliases of these forms as old addresses, not as titles.
 _ADDRESS_STARTS, _ADDRESS_ENDS = ("/", "http:", "https:"), (".html", ".md")
 
 
 @dataclass(frozen=True, slots=True)
 class GapProposal:
-    """``words`` are wordings of customers by which ``document`` would be found.
+    """``words`` are the customers' words that would find ``document``.
 
-    ``file`` is what changes, relative to the content folder: the file of the page, which gets
-    aliases, or that of the curations.
+    ``file`` is the file that changes, relative to the content folder: the file of the page, which
+    gets aliases, or the file of curations.
     """
 
     words: tuple[str, ...]
@@ -59,7 +58,7 @@ class GapProposal:
         return f"\n[[queries]]\nquery = [{words}]\npin = [{json.dumps(self.document)}]\n"
 
     def changed_text(self, text: str) -> str | None:
-        """The file with the change; None where somebody has to write it by hand."""
+        """The file with the change; None if somebody has to make the change by hand."""
         return with_aliases(text, self.words) if self.is_alias else text.rstrip("\n") + self.toml
 
 
@@ -133,7 +132,7 @@ def searcher_with(
     searcher: Searcher,
     candidates: AliasCandidates,
 ) -> Iterator[Searcher]:
-    """What the published generation would answer with the proposal."""
+    """A searcher that answers like the published generation, but with the proposal."""
     if proposal.is_alias:
         with candidates.searcher(published, document, proposal.words) as candidate:
             yield candidate
@@ -149,8 +148,8 @@ def proposal_effect(
     golden_file: Path,
     asked: Iterable[tuple[str, int]],
 ) -> ProposalEffect:
-    """``candidate`` answers as with the proposal. Raises Unavailable, Misconfigured for a file of
-    golden queries with mistakes.
+    """``candidate`` answers with the proposal. Raises Unavailable, and Misconfigured for mistakes
+    in the file of golden queries.
     """
     golden = read_golden_queries(golden_file) if golden_file.exists() else ()
     passed = [(each.query, _passes(searcher, each), _passes(candidate, each)) for each in golden]
@@ -172,8 +171,8 @@ def proposal_effect(
 def accept(proposal: GapProposal, content: Path) -> None:
     """Writes the proposal into its file, which takes effect with the next publish.
 
-    Raises Misconfigured for a file of curations with mistakes, Conflict for a proposal that is
-    there already or cannot be added, Unavailable when the file cannot be written.
+    Raises Misconfigured for mistakes in the file of curations, Conflict if the proposal is already
+    there or cannot be added, and Unavailable if the file cannot be written.
     """
     path = content / proposal.file
     try:
@@ -189,7 +188,9 @@ def accept(proposal: GapProposal, content: Path) -> None:
         raise Conflict(f"{path.name} has this already. It takes effect when you publish.")
     changed = proposal.changed_text(text)
     if changed is None:
-        raise Conflict(f"{path.name} lists its aliases in a way of its own. Add these by hand.")
+        raise Conflict(
+            f"The aliases in {path.name} cannot be edited automatically. Add these by hand."
+        )
     beside = path.with_name(f".{path.name}.new")
     try:
         beside.write_bytes(changed.encode())

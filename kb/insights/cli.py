@@ -100,8 +100,8 @@ def insights(
 def demo_data(data: str | None, site: str | None, *, history: bool) -> None:
     """Add a made-up history to a data folder, to see reports with data. Not for a real portal.
 
-    Visitors look for pages of the site that the data folder belongs to. Companies and people in it
-    are called "Made up".
+    The visitors look for pages of the site that the data folder belongs to. Made-up companies and
+    people are called "Made up".
     """
     del history  # the only demo so far, and never by accident
     now = dt.datetime.now(dt.UTC)

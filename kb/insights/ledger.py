@@ -52,7 +52,7 @@ _OTHER_FORM = "other"
 _MIN_WORDS, _MIN_CHARACTERS, _MIN_IDEOGRAPHS = 3, 10, 4
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
-#: Articles of a list for which its effect is measured: those that are seen first.
+#: The number of articles at the top of a list whose effect is measured.
 _MOST_COMPARED = 3
 
 Cell = tuple[dt.datetime, str, str, str, int]  # day, portal, form, product, share
@@ -397,9 +397,9 @@ def _compare(
 def _article_arms(
     needs: Iterable[Need], events: Mapping[str, _Events], people: Mapping[str, Row[Any]]
 ) -> dict[ArticleArm, tuple[int, int]]:
-    """How many people of each arm an article would be suggested to, and how many of them filed.
+    """For each arm, how many people an article would be suggested to, and how many of them filed.
 
-    The first list of somebody's first need says so: it depends on nothing that the arm shows.
+    Only the first list of a person's first need counts: it does not depend on what the arm shows.
     """
     arms: dict[ArticleArm, tuple[int, int]] = {}
     seen = set(people)

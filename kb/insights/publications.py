@@ -1,4 +1,4 @@
-"""When each article was published first. The worker notes it; editors read it."""
+"""When each article was first published. The worker records it, and editors see it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from kb.database.statements import upsert
 
 
 def noted_publications(database: Database) -> dict[str, dt.datetime | None]:
-    """Article -> when it was published; None for those that were there before this was noted."""
+    """Article -> when it was published; None for articles that are older than these records."""
     with database.read() as connection:
         rows = connection.execute(select(ARTICLE_PUBLICATIONS))
         return {row.document_id: row.published_at for row in rows}
 
 
 def note_publications(database: Database, dates: Mapping[str, dt.datetime | None]) -> None:
-    """What another worker has noted stays."""
+    """Keeps what another worker has already recorded."""
     rows = [{"document_id": id_, "published_at": at} for id_, at in dates.items()]
     with database.write() as connection:
         upsert(connection, ARTICLE_PUBLICATIONS, rows, keys=("document_id",))
 
 
 def published_at(database: Database, document_id: str) -> dt.datetime | None:
-    """None where nobody knows."""
+    """None if it is unknown."""
     query = select(ARTICLE_PUBLICATIONS.c.published_at).where(
         ARTICLE_PUBLICATIONS.c.document_id == document_id
     )

@@ -61,8 +61,8 @@ def receive_mail(
 ) -> None:
     """Read one e-mail that a mail server pipes to standard input.
 
-    The exit code is 0 when the e-mail is safely stored, and 75 when it is not: then the mail server
-    keeps it and tries again. It is 65 for an e-mail that is too large.
+    The exit code is 0 if the e-mail is safely stored, and 65 if it is too large. It is 75 if the
+    e-mail could not be stored: the mail server then keeps it and tries again.
     """
     os.umask(0o077)
     try:

@@ -48,7 +48,7 @@ LOG = logging.getLogger(__name__)
 #: How tickets that came by mail were filed.
 MAIL_CHANNEL = "mail"
 _LONGEST_SUBJECT = 300
-#: Causes that say nothing about the mail: it is read again for as long as they last.
+#: Errors that are not caused by the mail: it is tried again for as long as they last.
 _NOT_OF_THE_MAIL = (Unavailable, Misconfigured, OSError, MemoryError)
 _MOST_FAILURES = 3
 
@@ -107,21 +107,21 @@ class Inbox:
         return self.process(self.keep(raw, envelope), now=now)
 
     def process(self, name: str, *, now: dt.datetime) -> MailOutcome:
-        """What becomes of a mail that was kept; WAITING, if it has to be read again later."""
+        """The outcome of a mail that was kept; WAITING if it has to be tried again later."""
         with self.spool.claim(name, wait=True) as waits:
             if waits:
                 return self._try(name, now)
             return self._process(name, *self.spool.get(name), now)
 
     def read(self, name: str, *, now: dt.datetime) -> MailOutcome | None:
-        """As ``process``; None if the mail is not due, or somebody else has read it or does so."""
+        """As ``process``; None if the mail is not due, or if another reader has it or had it."""
         if not self.spool.tries(name).due(now):
             return None
         with self.spool.claim(name) as waits:
             return self._try(name, now) if waits else None
 
     def read_waiting(self, *, now: dt.datetime) -> int:
-        """Reads the mails that have had no effect yet and are due; how many had one."""
+        """Processes the waiting mails that are due; returns how many succeeded."""
         count = failures = 0
         for name in self.spool.waiting():
             outcome = self.read(name, now=now)
@@ -149,19 +149,21 @@ class Inbox:
         except _NOT_OF_THE_MAIL as error:
             self.spool.save_tries(name, tries.put_off(now))
             why = error.sentence if isinstance(error, KbError) else str(error)
-            LOG.warning("The e-mail %s waits to be read: %s", name, why)
-            return MailOutcome(Became.WAITING, f"It is stored and will be read later. {why}")
+            LOG.warning("The e-mail %s could not be processed yet: %s", name, why)
+            return MailOutcome(Became.WAITING, f"It is stored and will be processed later. {why}")
         except Exception:
-            LOG.exception("The e-mail %s: try %d of %d.", name, this_try.count, MOST_TRIES)
+            LOG.exception(
+                "Processing the e-mail %s failed: try %d of %d.", name, this_try.count, MOST_TRIES
+            )
             if this_try.exhausted and not tries.exhausted:
                 return self._try(name, now)
-            return MailOutcome(Became.WAITING, "It is stored and will be read later.")
+            return MailOutcome(Became.WAITING, "It is stored and will be processed later.")
         return outcome
 
     def _give_up(self, name: str, raw: bytes, envelope: Envelope, now: dt.datetime) -> MailOutcome:
         if name in self.mails.files():  # its effect was saved before the process ended
             return MailOutcome(Became.DUPLICATE, "It arrived before.")
-        why = f"It could not be processed in {MOST_TRIES} tries. The log says why."
+        why = f"It could not be processed in {MOST_TRIES} tries. The log has the reason."
         return self._set_aside(name, raw, envelope, why, now)
 
     def _process(self, name: str, raw: bytes, envelope: Envelope, now: dt.datetime) -> MailOutcome:

@@ -60,7 +60,7 @@ class ReplyAddresses:
     def read(self, text: str, *, now: dt.datetime) -> ReplyToken | None:
         """What a token was made for; None if it is not valid.
 
-        Upper and lower case are the same, since some mail servers change one into the other.
+        Case is ignored, because some mail servers change it.
         """
         match self._tokens.read(text.lower(), now=now):
             case (serial, person_id):

@@ -1,10 +1,10 @@
-"""The spool: mails on disk, before anybody is told that they arrived, and for as long as they are
-kept.
+"""The spool: mails on disk, from before they are acknowledged until they are deleted.
 
-A mail is written to ``new`` and synced; once its effect is saved it moves to ``kept``. What a crash
-left in ``new`` is read again. A file is named by the hash of its bytes and recipients, so that the
-same delivery is the same file. Its first line is the envelope in JSON, the rest is the mail. Beside
-a mail that could not be read yet is a file that counts its tries (``kb.mail.rules.retries``).
+A mail is written to ``new`` and synced; once its effect is saved, it moves to ``kept``. A mail that
+a crash left in ``new`` is processed again. A file is named by the hash of its bytes and recipients,
+so the same delivery is the same file. Its first line is the envelope in JSON, the rest is the mail.
+Beside a mail that could not be processed yet is a file that counts its tries
+(``kb.mail.rules.retries``).
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Spool:
             os.close(descriptor)
 
     def tries(self, name: str) -> RetryState:
-        """What was tried with a mail that waits; nothing, where that cannot be read."""
+        """The tries of a waiting mail; none if the file that counts them cannot be read."""
         try:
             values = json.loads(self._tries_path(name).read_bytes())
             after = values["after"]
@@ -111,7 +111,7 @@ class Spool:
             return RetryState()
 
     def save_tries(self, name: str, tries: RetryState) -> None:
-        """It is saved as well as it can be: a full disk must not keep a mail from being read."""
+        """Saves the tries if possible: a full disk must not keep a mail from being processed."""
         values = {"count": tries.count, "after": tries.after.isoformat() if tries.after else None}
         with contextlib.suppress(OSError):
             self._tries_path(name).write_text(json.dumps(values), "ascii")
@@ -137,7 +137,7 @@ class Spool:
         return [path.name for path in sorted(paths, key=_arrived_at)]
 
     def delayed(self) -> int:
-        """The number of mails that were tried, and are to be tried again."""
+        """The number of mails that were tried and will be tried again."""
         return sum(1 for _ in self._new.glob(f"*/.*{_TRIES}"))
 
     def sweep(self, referenced: Callable[[], frozenset[str]], *, before: dt.datetime) -> int:

@@ -95,9 +95,9 @@ def write_backup(
 ) -> BackupReport:
     """Write an archive of ``data`` to ``file`` while the portal runs, verify it, and report on it.
 
-    ``database`` is where the tickets are, if not in ``data``; the archive has them as a file of
-    SQLite in any case, so that it can be restored anywhere. ``attachments`` has those that are not
-    in ``data`` either.
+    ``database`` is where the tickets are, if not in ``data``. The archive always contains them as a
+    SQLite file, so that it can be restored anywhere. ``attachments`` has the attached files that
+    are not in ``data``.
     ``settings`` and ``secrets`` are values by name; secrets go in only with a ``passphrase``.
     Raises NotFound without a database, Conflict if ``file`` exists, Unavailable if the disk does
     not take it or the written archive does not verify.

@@ -241,7 +241,7 @@ def _index(facts: Examination) -> Iterator[Problem]:
         yield Problem(
             "opensearch",
             Impact.AT_RISK,
-            f"{facts.cluster_problem} The local index answers instead.",
+            f"{facts.cluster_problem} The local index is used instead.",
             "Check OpenSearch and KB_OPENSEARCH, then run `kb index`.",
         )
 
@@ -285,7 +285,7 @@ def _mail_in(facts: Examination) -> Iterator[Problem]:
             "mail-in",
             Impact.AT_RISK,
             f"Received e-mails that could not be processed yet: {facts.delayed_mails}.",
-            "They are tried again. See the log of `kb worker` and `kb mail` for the reason.",
+            "They will be tried again. The log of `kb worker` or `kb mail` has the reason.",
         )
 
 

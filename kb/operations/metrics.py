@@ -117,7 +117,7 @@ class StateCollector:
 
     def _mail_in(self) -> Iterator[tuple[str, str, float]]:
         delayed = Spool(self._data / "mail").delayed()
-        yield "mails_delayed", "Received e-mails that are to be tried again.", delayed
+        yield "mails_delayed", "Received e-mails that will be tried again.", delayed
 
     def _worker(self) -> Iterator[tuple[str, str, float]]:
         beat = heartbeats.last_beat(self._database, heartbeats.WORKER)

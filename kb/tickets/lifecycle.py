@@ -761,7 +761,7 @@ TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
         ),
         SCHEDULED: MailText(
             "Your ticket is scheduled",
-            "An agent is responsible for your ticket {number} now. Its support level is {level}.",
+            "An agent is now responsible for your ticket {number}. Its support level is {level}.",
         ),
         HANDED_OVER: MailText(
             "With our developers",

@@ -247,7 +247,11 @@ class AgentQueue:
             searchable = [field.key for field in self._fields.values() if field.searchable]
             raise Invalid(
                 f"Tickets cannot be filtered by the field {key!r:.60}. "
-                + (f"Available: {', '.join(searchable)}." if searchable else "There is none."),
+                + (
+                    f"Available: {', '.join(searchable)}."
+                    if searchable
+                    else "There are no searchable fields."
+                ),
                 field="field",
             )
         value, wrong = check_field(own, text)

@@ -221,8 +221,8 @@ def staff_mails(
 ) -> tuple[NewNotice, ...]:
     """The mails among what staff are told.
 
-    They wait for the business hours of the ticket's level, unless the ticket is urgent or their
-    recipient wants them at any hour.
+    They wait for the recipient's own hours or the business hours of the ticket's level, unless the
+    ticket is urgent or the recipient wants them at any hour.
     """
     mailed = [news for news in told if news.choice.mail]
     waits = not urgent and not all(news.choice.any_hour for news in mailed)
@@ -241,8 +241,8 @@ def staff_mails(
 def scheduled_notices(
     event: NewEvent, ticket: TicketFacts, policy: SlaPolicy
 ) -> tuple[NewNotice, ...]:
-    """What the requester's side is told when the first agent becomes responsible, where the
-    policies say so: the second notice after the receipt.
+    """What the requester and the copies are told when an unassigned ticket is assigned, if the
+    policies say so.
     """
     if not policy.tells_scheduled or event.verb is not Verb.ASSIGN or ticket.assignee_email:
         return ()

@@ -1,4 +1,4 @@
-"""Publication dates: whenever another generation serves, the articles that are new are noted."""
+"""Publication dates: whenever another generation goes live, its new articles are recorded."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LOG = logging.getLogger(__name__)
 
 
 class PublicationDates:
-    """Articles of the first generation that is noted have no date: nobody knows how long they have
-    been there. What is published while no worker runs has the date of the next generation that a
-    worker sees.
+    """Articles of the first recorded generation have no date, because it is unknown how long they
+    have been published. Articles that are published while no worker runs get the date of the next
+    generation that a worker sees.
     """
 
     def __init__(self, index: Generations, database: Database) -> None:

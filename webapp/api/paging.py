@@ -1,8 +1,9 @@
 """Lists of the API, page by page: cursors, and the shape of a page.
 
-A cursor is opaque to its reader. It says after what the next page begins, and of which list: one of
-another list is refused. What has changed since neither repeats nor skips anything else; where only
-a position is known, as in a section, a cursor of an earlier generation of the index is refused.
+A cursor is opaque to its reader. It holds the entry after which the next page begins, and the list
+that it belongs to; a cursor of another list is refused. Changes in the meantime neither repeat nor
+skip other entries. Where a cursor holds only a position, as in a section, a cursor from an earlier
+generation of the index is refused.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def cursor_after(of: str, *, generation: str = "") -> int:
 def cursor_values(of: str, *kinds: type) -> tuple[Any, ...]:
     """What the cursor of the request holds, of these types; nothing for the first page.
 
-    ``of`` names the list. Raises Invalid for what is no cursor of it.
+    ``of`` names the list. Raises Invalid for anything but a cursor of that list.
     """
     text = request.args.get("cursor", "")
     if not text:

@@ -112,7 +112,7 @@ def read_json_form(body: Mapping[str, Any]) -> dict[str, str]:
         raise Invalid(sentence, field="fields")
     facts = body.get("facts", {})
     if not isinstance(facts, dict) or not all(isinstance(fact, str) for fact in facts.values()):
-        raise Invalid("facts must be an object of names and texts.", field="facts")
+        raise Invalid("facts must be an object with a text for each name.", field="facts")
     lines = "\n".join(f"{name}: {fact}" for name, fact in facts.items())
     return read_form({**body, **own, "facts": lines, "add_facts": "yes"})
 
@@ -196,7 +196,7 @@ def _described(form: Mapping[str, str]) -> Mapping[str, str]:
     if not (facts and form["add_facts"] and form["description"].strip()):
         return form
     if len(facts) > MAX_FACTS:
-        sentence = f"The limit of facts is {MAX_FACTS:,} characters."
+        sentence = f"The facts can have at most {MAX_FACTS:,} characters."
         raise Invalid(sentence, fields={"facts": sentence})
     return {**form, "description": f"{form['description'].rstrip()}\n\n```\n{facts}\n```"}
 

@@ -100,7 +100,7 @@ def _versions_gone(document: Document, today: dt.date) -> list[str]:
 
 
 def _division(document: Document) -> Division:
-    """Where nobody noted its publication, its last change has to do."""
+    """Without a recorded publication, the day of the last change is used."""
     published = published_at(centre().database, document.id)
     if published is not None:
         return Division("published", published.astimezone(dt.UTC).date())
@@ -108,7 +108,7 @@ def _division(document: Document) -> Division:
 
 
 def _change(document: Document, divided_at: dt.date | None) -> RateChange | None:
-    """The tickets about the same before and after that day; None without one."""
+    """The tickets about the same subject before and after that day; None without a day."""
     if divided_at is None:
         return None
     today = now().date()

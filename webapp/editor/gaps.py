@@ -121,7 +121,7 @@ def accept_proposal(gap_id: int) -> BaseResponse | tuple[str, int]:
 def _proposed(gap_id: int) -> tuple[GapProposal, Document]:
     gap = _gap(gap_id)
     if gap.cause is not GapCause.SEARCH:
-        raise NotFound("This gap needs a page, not aliases. Go back to the list.")
+        raise NotFound("This gap needs a new page, not aliases. Go back to the list.")
     document = centre().searcher.article(gap.document, audience=audience())
     return proposal_for(gap, document, settings().content), document
 

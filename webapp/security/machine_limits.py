@@ -1,7 +1,7 @@
 """Rate limits that all machines count together, in the database that they share.
 
-Those of what somebody would go to another machine for: filing tickets and acting on them. Typing,
-votes and password checks are limited on each machine, whose work they are.
+They limit what somebody could repeat on another machine: filing tickets and acting on them. Typing,
+votes and password checks are limited on each machine, because they cost that machine time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ COUNTED_BY_ALL = frozenset({"ticket", "desk"})
 
 
 class MachineLimits:
-    """Counts in sliding windows. Raises Unavailable, as whatever is limited would."""
+    """Counts in sliding windows. Raises Unavailable, as the limited actions do."""
 
     def hit(self, name: str, who: str, item: RateLimitItem) -> int:
         """Counts one more of ``name`` for ``who``; how many are left. Raises TooMany."""

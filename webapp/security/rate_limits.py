@@ -1,6 +1,6 @@
 """Rate limits by network address or person, counted by all server processes of a machine together
-(``shared_windows``), and by all machines what costs support more than a machine: see
-``machine_limits``. ``kb.people.accounts`` counts failed passwords.
+(``shared_windows``). ``machine_limits`` counts across all machines what costs support more than a
+machine; ``kb.people.accounts`` counts failed passwords.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Up to which id a table is complete, while many writers insert rows into it.
 
-Writers commit in another order than that in which they took the ids of their rows. So each of them
-announces, before it takes one, the last id that was given so far, as an advisory lock that ends
-with its transaction. What is beyond the lowest announced id may still be incomplete.
+Writers may commit in a different order from the one in which they took the ids of their rows. Each
+writer therefore announces the last id given so far before it takes one, with an advisory lock that
+ends with its transaction. Rows beyond the lowest announced id may still be incomplete.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def announce(connection: Connection, table: Table) -> None:
 
 def settled_id(connection: Connection, table: Table) -> int:
     names = {"table": table.name}
-    # In this order: whoever took an id up to the last one had announced it before, and has either
-    # committed by now or is still seen as a writer.
+    # In this order: every writer that took an id up to the last one announced it before, and has
+    # either committed by now or is still seen as a writer.
     last = connection.execute(_LAST_ID, names).scalar_one()
     lowest = connection.execute(_LOWEST_ANNOUNCED, names).scalar()
     return int(last if lowest is None else min(last, lowest))

@@ -1,9 +1,9 @@
 """PostgreSQL as the database: a commit is acknowledged when the server has synced it.
 
-Writers are as safe as SQLite's single writer, without being one: a transaction that names what it
-writes about (``write("ticket 1042")``) excludes those that name the same and those that name
-nothing; one that names nothing excludes all others. All of these are advisory locks, held until the
-commit. Queries live in the repositories.
+Several writers are as safe as SQLite's single writer. A transaction that names its subject
+(``write("ticket 1042")``) excludes transactions with the same subject and those without one; a
+transaction without a subject excludes all others. These are advisory locks, held until the commit.
+Queries live in the repositories.
 """
 
 from __future__ import annotations
@@ -86,11 +86,11 @@ class PostgresqlDatabase:
         return self._transactions.join(lambda: self._begin_writing(None))
 
     def next_value(self, connection: Connection, counter: str) -> int:
-        """Counts in a transaction of its own, or the first writer to count would hold up all
-        others until its commit. A failed transaction leaves a gap.
+        """Counts in a separate transaction; otherwise, the first writer would block all others
+        until its commit. A failed transaction leaves a gap.
 
-        That commit is not synced: the server's log is written in order, so whatever is committed
-        with the value is on the disk only after it.
+        That commit is not synced: the server writes its log in order, so the transaction that uses
+        the value reaches the disk only after it.
         """
         del connection
         with self._transactions.translated_errors(), self._counting.connect() as counting:
@@ -193,7 +193,7 @@ def _create_engine(
     url: URL, deadline: float, patience: Patience, setting: str = "", *, size: int = 8
 ) -> Engine:
     timeouts = f"-c lock_timeout={int(deadline * 1000)} -c statement_timeout={_STATEMENT_TIMEOUT}"
-    # A plan for every word is made for none: rare and common ones need different ones.
+    # One plan for all words suits none of them: rare and common words need different plans.
     plans = "-c plan_cache_mode=force_custom_plan"
     try:
         engine = create_engine(

@@ -39,7 +39,7 @@ def server_error(error: BaseException | None, server: str) -> KbError | None:
 
 
 def is_timeout(error: BaseException | None) -> bool:
-    """Whether the server has not answered at all, and not only refused or broken off."""
+    """Whether the server did not answer at all, instead of refusing or closing the connection."""
     is_of_driver = error is not None and type(error).__module__.startswith("psycopg")
     return is_of_driver and getattr(error, "sqlstate", None) is None and "timeout" in str(error)
 
@@ -56,7 +56,7 @@ def _connection_error(message: str, server: str) -> KbError | None:
     return None
 
 
-#: What was sent last may have been saved; a form that is sent again is saved once.
+#: The last request may have been saved; a form that is sent again is saved only once.
 _NO_ANSWER: Final = "{server} does not answer. Try again in a minute; nothing is saved twice."
 
 _NO_ACCESS: Final = "{server} does not accept the user name or the password. Check KB_DATABASE."

@@ -1,7 +1,7 @@
 """How long a client waits for a PostgreSQL server that does not answer.
 
-The server's own limits (``statement_timeout``) end with the server: one that is stopped, or a
-network that swallows everything, would hold a request for ever.
+The server's own limits (``statement_timeout``) work only while the server does. Without limits in
+the client, a stopped server or a network that drops every packet would block a request for ever.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from sqlalchemy import Engine, event
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds. ``connect``: for a new connection, at least 2, as libpq counts; ``ping``: for a
-    connection that waited in the pool, whether it still works; ``answer``: for a statement.
+    """Seconds to wait: ``connect`` for a new connection (at least 2, the minimum of libpq),
+    ``ping`` to check that a pooled connection still works, and ``answer`` for a statement.
     """
 
     connect: int = 4
@@ -28,7 +28,7 @@ PATIENCE = Patience()
 
 
 def limit_waiting(engine: Engine, patience: Patience) -> None:
-    """Makes the engine's connections give up, and close, after so long."""
+    """Makes the engine's connections give up and close after these times."""
     from psycopg import Connection
     from psycopg.errors import OperationalError
 
@@ -39,7 +39,7 @@ def limit_waiting(engine: Engine, patience: Patience) -> None:
             return super().wait(self._until(gen, time.monotonic() + self.seconds), *arguments)
 
         def _until(self, gen: Any, end: float) -> Any:
-            """``gen``, which is asked several times a second whether it has an answer."""
+            """Waits for ``gen``, and checks several times a second whether it has an answer."""
             try:
                 state = next(gen)
                 while True:

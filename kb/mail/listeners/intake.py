@@ -1,8 +1,8 @@
-"""Intake: takes mails from a listener at once, and reads them one after the other.
+"""Intake: accepts mails from a listener immediately, and processes them one after the other.
 
-A listener is told that a mail is safe when it is on the disk. It is read in a thread of its own, in
-the order of arrival; what a crash or a busy database left unread is read later. That thread never
-ends by an error: a listener would go on to take mails that nobody reads.
+A mail is acknowledged as soon as it is on the disk. A separate thread processes mails in the order
+of arrival, and later those that a crash or a busy database left unprocessed. An error never ends
+that thread: the listener would continue to accept mails that nothing processes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LOOK_EVERY = 30.0  # seconds between looks at what was left unread
 
 
 class MailIntake:
-    """``inbox`` gives the present one, which follows the policy file. Safe for many threads."""
+    """``inbox`` returns the current inbox, which follows the policy file. Safe for many threads."""
 
     def __init__(self, inbox: Callable[[], Inbox], clock: Callable[[], dt.datetime]) -> None:
         self._inbox = inbox
@@ -54,13 +54,13 @@ class MailIntake:
             try:
                 self._inbox().read(name, now=self._clock())
             except Exception:  # the next mail may fare better, and this one waits
-                LOG.exception("The e-mail %s could not be read.", name)
+                LOG.exception("The e-mail %s could not be processed.", name)
 
     def _read_waiting(self) -> None:
         try:
             count = self._inbox().read_waiting(now=self._clock())
         except Exception:
-            LOG.exception("E-mails are waiting to be read.")
+            LOG.exception("E-mails are waiting to be processed.")
             return
         if count:
-            LOG.info("Read %d e-mails that were left over.", count)
+            LOG.info("Processed %d e-mails that were waiting.", count)

@@ -95,7 +95,7 @@ class _Handler:
             answer = _OK
         except Exception as error:
             sentence = error.sentence if isinstance(error, KbError) else repr(error)
-            LOG.warning("An e-mail was left to the mail server: %s", sentence)
+            LOG.warning("An e-mail was not accepted, and the mail server keeps it: %s", sentence)
             answer = _LATER
         if self._protocol == "lmtp":  # one answer for each recipient
             return "\r\n".join([answer] * len(recipients))

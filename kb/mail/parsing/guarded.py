@@ -23,13 +23,13 @@ _TOO_COSTLY = f"It could not be read within {_SECONDS} seconds and 1 GB of memor
 
 
 class ReaderEnded(Exception):
-    """The process that read the mail ended, and nobody knows whether that is the mail's fault."""
+    """The process that read the mail ended, and it is not known whether the mail was the cause."""
 
 
 def read_message(raw: bytes) -> ParsedMessage:
-    """As ``parse_message``, whatever the mail does to the parser. Raises Unreadable, also for what
-    nobody expected: reading is a function of the mail alone. Raises ReaderEnded, MemoryError and
-    OSError for what may go better another time.
+    """As ``parse_message``, but safe whatever the mail does to the parser. Raises Unreadable, also
+    for unexpected errors, because the result depends on the mail alone. Raises ReaderEnded,
+    MemoryError and OSError if another try may succeed.
     """
     if looks_costly(raw):
         return _read_apart(raw)

@@ -317,7 +317,7 @@ def _take_packed(name: str, data: bytes, body: _Body) -> None:
     if not is_whole:
         body.files.append(Upload(name, data))
         body.notes.append(
-            f"{name[:120]} is in a format of Outlook that could not be read completely. "
+            f"{name[:120]} is in an Outlook format that could not be read completely. "
             "If something is missing, ask the sender to send it as HTML or plain text."
         )
 

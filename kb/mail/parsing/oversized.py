@@ -1,7 +1,7 @@
 """A mail that is too large to be read: its headers, with a sentence in place of its content. Pure.
 
-A mail server refuses such a mail, and its sender knows. From a mailbox that is fetched, nobody
-would ever hear of it.
+A mail server refuses such a mail and tells its sender. Without this module, nobody would notice a
+mail that is too large in a mailbox from which the portal fetches.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The files in a winmail.dat: what Outlook sends as rich text packs all of them into one (TNEF,
+"""The files in a winmail.dat, into which Outlook packs them when it sends rich text (TNEF,
 [MS-OXTNEF]).
 
-Only files are read: the text of such a mail is in a part of its own, too. Nothing is compressed in
-it, so the files are never larger than what holds them. Pure.
+Only the files are read, because the text of such a mail is also in a separate part. The format does
+not compress, so the files are never larger than the winmail.dat itself. Pure.
 
-We read it ourselves because the library for it, tnefparse, is not kept (its last release is of
-2021), and cuts the zero bytes off the end of files.
+We parse the format ourselves because the library tnefparse is no longer maintained (its last
+release is from 2021), and cuts zero bytes off the end of files.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class PackedFile:
 
 @dataclass(slots=True)
 class _Found:
-    """What is known of one file; of its names, the best one counts."""
+    """The properties of one file; if it has several names, the best one is used."""
 
     names: dict[int, str]
     data: bytes = b""
@@ -49,7 +49,7 @@ class _Found:
 
 
 class _Reader:
-    """Raises struct.error where there is less than is asked for."""
+    """Raises struct.error if there are fewer bytes than requested."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -71,8 +71,8 @@ class _Reader:
 
 
 def unpack(data: bytes) -> tuple[tuple[PackedFile, ...], bool]:
-    """The files that can be read, and whether these are all: not with a mail among them, whose text
-    is left where it is, nor with an end that is missing.
+    """The files that can be read, and whether these are all of them. They are not if one of them is
+    a mail, whose text is not read, or if the end is missing.
     """
     found, is_whole = _found(data)
     files = tuple(_files(found, depth=1))[:_MOST_FILES]

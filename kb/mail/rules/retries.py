@@ -1,8 +1,8 @@
-"""Retries: when a mail is read again that could not be, and when it is given up. Pure.
+"""Retries: when processing a mail is tried again, and when it is given up. Pure.
 
-A cause outside the mail, such as a database that is down or a full disk, says nothing about it: it
-is read again for as long as that lasts. Only what nobody expected counts as a try, and so does a
-process that ended while it read the mail: after the last try, agents decide about it.
+If the cause is not the mail, such as a database that is down or a full disk, the mail is tried
+again for as long as the cause lasts. Only unexpected errors, and processes that ended while they
+read the mail, count as tries. After the last try, agents decide about the mail.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MOST_TRIES = len(_DELAYS) + 1
 
 @dataclass(frozen=True, slots=True)
 class RetryState:
-    """``count`` tries were begun; the next one is due ``after`` an instant, None for at once."""
+    """``count`` tries have begun; the next one is due at ``after``, or immediately if None."""
 
     count: int = 0
     after: dt.datetime | None = None
@@ -31,10 +31,10 @@ class RetryState:
         return self.after is None or self.after <= now
 
     def begun(self, now: dt.datetime) -> RetryState:
-        """Saved before the mail is read, so that a try which ends the process counts, too."""
+        """Saved before the mail is read, so that a try that ends the process also counts."""
         count = self.count + 1
         return RetryState(count, now + _DELAYS[min(count, len(_DELAYS)) - 1])
 
     def put_off(self, now: dt.datetime) -> RetryState:
-        """The same tries, when something else than the mail was the cause."""
+        """The state after a try that failed for a cause other than the mail: it does not count."""
         return replace(self, after=now + _MINUTE)

@@ -1,4 +1,4 @@
-"""Equals: the words of one partition that mean the same as the ones that were typed.
+"""Synonyms: the words of one partition that mean the same as the typed ones.
 
 The lexicon says what a typed entry may mean; here that becomes terms, as far as this audience's
 documents have the words. A word that was typed stays what counts: what it may mean counts less, in

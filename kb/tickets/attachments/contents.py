@@ -1,8 +1,8 @@
 """Where the contents of attached files are kept: in a folder, or in a store that machines share.
 
-A content is named by the hash of its bytes; a picture that was made of one has ``.shown`` behind
-that name. Content is written before the ticket that names it is saved: what no ticket names is
-swept after a day.
+A content is named by the hash of its bytes; a picture made from it has the suffix ``.shown``.
+Content is written before the ticket that refers to it is saved. Content that no ticket refers to is
+deleted after a day.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _PREFIX = "attachments/"
 
 
 class Contents(Protocol):
-    """Every method raises OSError or Unavailable when the disk or the store refuses."""
+    """Every method raises OSError or Unavailable if the disk or the store fails."""
 
     def write(self, name: str, data: bytes) -> None:
-        """Stores bytes; those that are there already are as if they were written now."""
+        """Stores bytes; if they are already there, they count as written now."""
 
     def adopt(self, name: str, path: Path) -> None:
         """Stores a file that stays where it is."""
@@ -48,7 +48,7 @@ class Contents(Protocol):
         """The names of those that are not in the folder, without pictures."""
 
     def settle(self, names: Callable[[], frozenset[str]]) -> None:
-        """Brings the contents with these names to where they belong, if they are elsewhere."""
+        """Moves the contents with these names to where they belong, if they are elsewhere."""
 
 
 class LocalContents:
@@ -112,9 +112,10 @@ class LocalContents:
 
 
 class SharedContents:
-    """A store, and the folder of this machine with what was attached before there was the store.
+    """A store, and this machine's folder with the files that were attached before the store was
+    set.
 
-    Nothing from the store stays on this machine: what is erased is erased everywhere at once.
+    No content of the store stays on this machine, so erasing it once erases it everywhere.
     """
 
     def __init__(self, store: BlobStore, local: LocalContents) -> None:

@@ -73,8 +73,8 @@ QUEUE_ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class QueuePlace:
-    """Where a ticket stands in the queue, for programs that read on from there: what changes
-    meanwhile neither repeats nor skips any other ticket.
+    """The place of a ticket in the queue, from which programs can continue to read: changes in the
+    meantime neither repeat nor skip any other ticket.
     """
 
     urgent: bool

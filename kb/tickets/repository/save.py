@@ -353,7 +353,7 @@ def _reminder(serial: int, ticket: TicketFacts) -> NewNotice:
 
 
 def _take_success_back(connection: Connection, serial: int, event: NewEvent) -> None:
-    """An article that had solved the ticket has not, once it is reopened."""
+    """A reopened ticket no longer counts as solved by an article."""
     if event.verb is Verb.REOPEN:
         reopen_episode(connection, serial, event.at)
 

@@ -81,17 +81,18 @@ _PRIORITY = (
 )
 
 
-#: Their mails follow the hours in which the target runs, whatever hours somebody has chosen: at
-#: nine in the morning, it is too late to hear of a target that was due at night.
+#: Mails about these follow the hours in which the target runs, not a person's own hours: at nine in
+#: the morning, it is too late to hear about a target that was due at night.
 _OF_TARGETS = frozenset({StaffEvent.AT_RISK, StaffEvent.BREACHED})
 
 
 @dataclass(frozen=True, slots=True)
 class StaffChoice:
-    """About one event: of which tickets, and whether also by mail, and that at any hour.
+    """What somebody wants to know about one event: for which tickets, whether also by mail, and
+    whether mails may come at any hour.
 
-    Otherwise mails wait for the person's hours, or for the business hours of the ticket's level.
-    Those about urgent tickets never wait.
+    Otherwise, mails wait for the person's own hours, or for the business hours of the ticket's
+    level. Mails about urgent tickets never wait.
     """
 
     reach: Reach
@@ -168,9 +169,9 @@ _ALONE = MappingProxyType({**AGENT_CHOICES, StaffEvent.ESCALATED: _ALL, StaffEve
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """``products`` are those whose tickets the person wants to hear of; none of them means all.
+    """``products`` are those whose tickets the person wants to hear about; empty means all.
 
-    ``hours`` are the person's own for mails, None for those of the ticket's level.
+    ``hours`` are the person's own hours for mails, None for those of the ticket's level.
     """
 
     id: int

@@ -114,7 +114,7 @@ class Cluster:
             self.breaker.timed_out()
             if not self.is_failing:
                 LOG.warning(
-                    "OpenSearch at %s does not answer (%s). The local index answers until it does.",
+                    "OpenSearch at %s does not answer (%s). The local index is used until it does.",
                     self.address,
                     _reason(error),
                 )
@@ -133,7 +133,7 @@ class Cluster:
             body=body, request_timeout=Timeout(total=seconds)
         )["responses"]
         if len(answers) != count:
-            raise ValueError("another number of answers than of questions")
+            raise ValueError("the number of answers differs from the number of queries")
         for answer in answers:
             if "error" in answer:
                 raise ValueError(answer["error"]["reason"])
@@ -149,7 +149,7 @@ class Cluster:
             told = self._client.info(params=patience)
             version = told["version"] if isinstance(told, dict) and "version" in told else {}
             if not isinstance(version, dict) or version.get("distribution") != "opensearch":
-                raise Unavailable(f"What answers at {self.address} is not OpenSearch.")
+                raise Unavailable(f"The server at {self.address} is not OpenSearch.")
             number = tuple(map(int, str(version["number"]).split(".")[:2]))
             if not _OLDEST <= number < _NEWEST:
                 raise Unavailable(
@@ -274,17 +274,17 @@ def _reason(error: Exception) -> str:
     """Why, for people. Not the client's own text, which quotes whatever a server answers."""
     status = getattr(error, "status_code", None)
     if getattr(error, "error", "") == "cluster_block_exception":
-        return "it does not let anybody write; see whether its disk is full"
+        return "it does not accept changes; check whether its disk is full"
     if status in (401, 403):
         return "it does not accept the user or the password in KB_OPENSEARCH"
     if isinstance(status, int):
         told = getattr(error, "error", "")
-        return f"it answers with status {status}" + (f" ({told})" if told else "")
+        return f"it answered with status {status}" + (f" ({told})" if told else "")
     names = {
         "ConnectionTimeout": "it does not answer in time",
         "SSLError": "its certificate is not trusted",
         "ConnectionError": "nothing accepts the connection",
-        "SerializationError": "what it answers is not JSON",
+        "SerializationError": "its answer is not JSON",
         "BulkIndexError": "it refused some documents",
     }
     return names.get(type(error).__name__, str(error) or type(error).__name__)

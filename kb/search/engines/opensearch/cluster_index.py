@@ -99,8 +99,8 @@ def problem_of(generation: Generation, cluster: Cluster) -> str:
             if pointed != (name,):
                 others = " and ".join(pointed) or "nothing"
                 return (
-                    f"The alias {alias} on OpenSearch names {others} in place of {name}, which "
-                    f"generation {generation.name} answers from."
+                    f"The alias {alias} on OpenSearch points to {others} instead of {name}, the "
+                    f"index of generation {generation.name}."
                 )
     except Unavailable as error:
         return error.sentence

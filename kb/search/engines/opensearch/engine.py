@@ -41,7 +41,7 @@ class OpenSearchEngine:
             cluster = Cluster(self.cluster.address)
             problem = problem_of(generation, cluster) if generation is not None else ""
             if problem:
-                LOG.warning("%s Until this is put right, the local index answers.", problem)
+                LOG.warning("%s Until this is fixed, the local index is used.", problem)
 
     def problem(self, generation: Generation, /) -> str:
         return problem_of(generation, self.cluster)

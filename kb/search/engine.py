@@ -226,8 +226,8 @@ class SearchEngine(Protocol):
     def open(self, generation: Generation) -> OpenIndex: ...
 
     def problem(self, generation: Generation, /) -> str:
-        """Why this engine cannot answer from a sound generation until it is published again, or a
-        server put right; "" when it can.
+        """Why this engine cannot use an intact generation until it is published again or a server
+        is fixed; "" if it can.
         """
 
     def writer(

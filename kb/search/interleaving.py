@@ -4,8 +4,8 @@ Team draft (Radlinski, Kurup and Joachims, "How does clickthrough data reflect r
 CIKM 2008): in each round, a coin says which ranking picks first, and each picks its best document
 that is not in the list yet. What people open is counted for the ranking that picked it.
 
-The coin depends on the text and the day alone, so that a list stays as it is while somebody reads
-it, and is the same for all server processes and for whoever counts.
+The coin depends only on the text and the day, so a list does not change while somebody reads it,
+and is the same for all server processes and for the code that counts.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def interleaved(
 def interleaved_page(
     present: Results, candidate: Results, *, page: int, per_page: int, seed: str
 ) -> Results:
-    """One page of both searches, each of which has all results up to this page. A list goes on as
-    it began: what a page shows does not depend on how many pages somebody asks for.
+    """One page of both searches, each of which has all results up to this page. What a page shows
+    does not depend on how many pages somebody asks for.
     """
     start = (page - 1) * per_page
     names = [hit.id for hit in present.hits][start:]

@@ -48,10 +48,10 @@ class Searcher:
         budget_ms: int = 250,
         remember: int = 0,
     ) -> None:
-        """``cluster`` as in ``search_engine``, where no ``engine`` is given. ``budget_ms`` is what
-        a suggestion may take, and the least that any answer may take.
+        """``cluster`` is that of ``search_engine``, used if no ``engine`` is given. ``budget_ms``
+        is the time that a suggestion may take; other answers get at least as much.
 
-        The last ``remember`` suggestions are given again as they are.
+        The last ``remember`` suggestions are cached.
         """
         self._engine = engine or search_engine(data, cluster)
         self._remember = remember
@@ -178,8 +178,8 @@ class Searcher:
         """At most ``limit`` documents that may answer a half-typed title, of both rankings while
         there is a ``trial`` of other curations.
 
-        A ``settled`` title, whose writer pauses or is done, is read by the sentence encoder, which
-        takes milliseconds.
+        A title is ``settled`` if its writer has paused or finished; the sentence encoder then reads
+        it, which takes milliseconds.
 
         None where the log-odds that any does are below ``doubt``, by default the threshold that was
         set when the index was built; at minus infinity, the best whatever they are worth.

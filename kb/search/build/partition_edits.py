@@ -1,11 +1,11 @@
-"""Partition edits: the small segment with what was edited since a partition was written whole.
+"""Partition edits: a small segment with the documents edited since a partition was last written.
 
-``kb.search.index.edits`` reads it. Statistics are those of both together: how many documents have
-each word is counted exactly, while average lengths, latent topics, the links between threads and
-articles, and the prefixes that are united stay what they were when the large file was written. They
-are all made anew when the two become one file again: when so many documents were edited that the
-segment is no longer small, or when an edit changes what it does not hold (see ``edits_of``).
-Everything here comes from what one audience may see. Build time only.
+``kb.search.index.edits`` reads it. The number of documents with each word is counted exactly over
+both files. Average lengths, latent topics, the links between threads and articles, and the united
+prefixes stay as they were when the large file was written. All of these are computed again when the
+two become one file: when the segment is no longer small, or when an edit changes something that a
+segment cannot hold (see ``edits_of``). Everything here comes from what one audience can see. Build
+time only.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from kb.search.meaning.query_table import TABLE_ID
 from kb.search.query.partition_analyzer import languages_of
 from kb.search.query.spelling import Speller, fewest_documents
 
-#: Documents that a partition has at least: a smaller one is written whole as quickly.
+#: The fewest documents for edits: a smaller partition can be written whole just as quickly.
 SMALLEST_WITH_EDITS = 2_000
-#: The share of documents that may be edited before all becomes one file; and so many in any case.
+#: The share of documents that may be edited before the two become one file, and the least number.
 _MOST, _FEW = 0.01, 64
 #: What the large file has to say. That of an earlier version does not.
 _NEEDED = frozenset(
@@ -54,10 +54,11 @@ FileWords = NDArray[np.int32]  # in the large file
 def edits_of(
     index: ForwardIndex, visible: frozenset[str], previous: PreviousPartition
 ) -> Arrays | None:
-    """What stands beside the large file of ``previous``; None where all has to be written anew.
+    """The edits beside the large file of ``previous``; None if the partition has to be written
+    whole.
 
-    That is so when a document came or went, when more than a hundredth was edited, and when an edit
-    changes more than what a document says.
+    It has to be if a document was added or removed, if more than a hundredth was edited, or if an
+    edit changes more than the text of a document.
     """
     arrays, saved, table = previous.arrays, previous.forward_index, index.documents
     now = np.flatnonzero([audience in visible for audience in table.audiences])
@@ -108,8 +109,8 @@ def _has_same_meanings(index: ForwardIndex, arrays: Arrays) -> bool:
 
 
 def _is_plain(arrays: Arrays, number: int, before: DocumentFacts, now: DocumentFacts) -> bool:
-    """Whether only what a document says has changed: not its title or the values that it is
-    filtered by, nor is it one of several that say almost the same.
+    """Whether only the text of a document has changed, not its title or the values for filters,
+    and the document is not one of several that say almost the same.
     """
     is_alone = int(arrays["duplicate_group"][number]) < 0
     return is_alone and all(getattr(before, name) == getattr(now, name) for name in _SAME)

@@ -1,10 +1,11 @@
 """Document store: the documents of one generation, by id or by row.
 
-Holds what hits show, what article pages show, and what the next generation reuses. Ranking does not
-use it. The documents stand in segments of up to a thousand, in the order of their rows. A segment
-never changes: the next generation links those whose documents are all still there, and writes
-others without what is gone. So a publish writes little, and nothing of a removed or an edited page
-stays behind. A small catalogue says which segments there are, and leads from ids to rows.
+Holds the data for hits and article pages, and what the next generation reuses. Ranking does not use
+it. Documents are stored in segments of up to 1,024, in the order of their rows. A segment never
+changes: the next generation links those segments whose documents are all unchanged, and writes the
+others again without what was removed. So a publish writes little, and no text of a removed or
+edited page stays in the new generation's segments. A small catalogue lists the segments and maps
+ids to rows.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class _Pending:
     size: int = 0
 
     def is_full(self, document: _Stored) -> bool:
-        """Whether ``document`` has to begin another segment."""
+        """Whether ``document`` has to start a new segment."""
         too_large = self.size + document.size > _SEGMENT_BYTES
         return len(self.documents) >= SEGMENT or (too_large and bool(self.documents))
 
@@ -209,7 +210,7 @@ class StoreWriter:
         self._aliases.setdefault(old, document_id)
 
     def close(self) -> None:
-        """Write what is left, and the catalogue; closing twice changes nothing."""
+        """Write the remaining documents and the catalogue; closing twice changes nothing."""
         if self._closed:
             return
         self._closed = True

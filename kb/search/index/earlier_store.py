@@ -1,7 +1,7 @@
 """Earlier store: the documents of a generation as versions up to format 11 wrote them.
 
-Read as one segment of a document store (see ``document_store``), so that an index of an earlier
-version goes on answering. What hits show is in record files, the rest in a SQLite file.
+It is read as one segment of a document store (see ``document_store``), so that an index of an
+earlier version stays usable. The data for hits is in record files, the rest in a SQLite file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class EarlierStore:
     """One connection and a lock: a look-up takes microseconds."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises Unavailable when there is none, or it cannot be read."""
+        """Raises Unavailable if the file is missing or cannot be read."""
         self._shown, self._passages = (
             Records(folder / _SHOWN_FILE),
             Records(folder / _PASSAGES_FILE),

@@ -1,10 +1,10 @@
 """Edits: a small segment beside the file of a partition, with the documents that were edited since
 that file was written.
 
-It is written whole at each publish, while the large file stays what it is. An edited document keeps
-its number: what the large file says of it is left out, and the segment says what counts instead.
-Everything is answered by what both have together. ``kb.search.build.partition_edits`` writes the
-segment, and says when the two become one file again.
+The segment is written again at each publish, while the large file stays unchanged. An edited
+document keeps its number: its entries in the large file are ignored, and those in the segment count
+instead. Every query uses both files. ``kb.search.build.partition_edits`` writes the segment, and
+decides when the two become one file again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kb.search.kernels.layout import Headings, Passages, PassageVectors, Titles
 #: How the arrays of a segment are named that change those of the large file: the values at some
 #: places, and where these are; values that follow the last ones; all values.
 AT, TO, END, ALL = "at:", "to:", "end:", "all:"
-#: What is packed anew from tickets at each publish, and never taken from the large file.
+#: Arrays that come from tickets: they are packed at each publish, never taken from the large file.
 _FROM_TICKETS = ("solved_", "translated_")
 
 
@@ -38,7 +38,7 @@ def load_partition(file: Path) -> Arrays:
 
 
 def load_edits(file: Path) -> Arrays:
-    """What was edited since the file of a partition was written; empty when nothing was."""
+    """The edits since the file of a partition was written; empty if there are none."""
     beside = edits_file(file)
     return load_arrays(beside) if beside.exists() else {}
 
@@ -77,7 +77,7 @@ class Edited(NamedTuple):
 
 
 class EditedDocuments:
-    """What is known of edited documents, which count from 0 in the order of their numbers."""
+    """The data of edited documents, which count from 0 in the order of their numbers."""
 
     def __init__(self, arrays: Arrays) -> None:
         self.numbers: NDArray[np.int32] = arrays["edited"]  # ascending

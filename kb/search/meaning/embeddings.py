@@ -152,8 +152,8 @@ class Embeddings:
     def _distinct(self, direction: Vector8) -> Vector8:
         """What a question asks for beside what all passages here are about.
 
-        To a site about insurance, all questions about insurance are alike. The table's directions
-        are too coarse to gain by this.
+        On a site about insurance, all questions about insurance are alike. The table's directions
+        are too coarse to benefit.
         """
         middle = self._middle
         return bytes_of(direction - (direction @ middle) * middle)

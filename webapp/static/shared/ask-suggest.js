@@ -12,8 +12,8 @@ const HINTS = {
 
 const PAUSE = 450; // ms without a key before a text is read as a whole
 
-// While somebody types, answers are quick; at a pause, what was typed is asked once more, and read by the sentence
-// encoder. A list that somebody is choosing from stays, as does one without a better answer.
+// While somebody types, answers must be quick. At a pause, the text is sent again, and the sentence encoder reads it.
+// The list stays if somebody is choosing from it, or if there is no better answer.
 class PausingSuggestions extends Suggestions {
   schedule() {
     super.schedule();
@@ -42,7 +42,7 @@ class PausingSuggestions extends Suggestions {
   }
 }
 
-// What somebody sees of an answer.
+// The part of an answer that people see.
 function contents(answer) {
   const { suggestions = [], problems = [], answer: quoted } = answer || {};
   const places = suggestions.map((hit) => [hit.url, hit.tier, hit.passage?.text]);

@@ -1,7 +1,7 @@
-"""Cluster: the connection to OpenSearch, and what goes wrong with it. Alone knows the client.
+"""Cluster: the connection to OpenSearch and its failures. Only this module knows the client.
 
-Visitors' queries have little time and go through a circuit breaker; what builds and administers
-has time, and raises Unavailable.
+Visitors' queries have little time and go through a circuit breaker. Methods that build and
+administer indexes have time, and raise Unavailable.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from opensearchpy import OpenSearch
 
 LOG = logging.getLogger(__name__)
-#: Of the time that is left, what a query may take, and seconds at most: the local index still
-#: answers in time, which is 250 ms for a visitor.
+#: The share of the remaining time that a query may take, and the most seconds. The local index can
+#: then still answer in time, which is 250 ms for a visitor.
 _SHARE, _MOST_SECONDS = 0.5, 30.0
 _TALK_SECONDS = 5.0  # to ask how it is
 _WORK_SECONDS = 120.0  # to write, clone or merge an index
@@ -36,21 +36,21 @@ Search = tuple[str, Mapping[str, Any]]  # an index, and the body of a search in 
 
 
 class NoAnswer(Exception):
-    """A query was not answered, or not in time: the local index answers instead."""
+    """A query was not answered, or not in time: the local index is used instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClusterAddress:
-    """Where the cluster is: what ``KB_OPENSEARCH`` says."""
+    """The address of the cluster, from ``KB_OPENSEARCH``."""
 
     hosts: tuple[str, ...]  # with scheme and port, without a user
     prefix: str  # of the names of all indexes and aliases
     user: tuple[str, str] | None = None
-    certificates: str | None = None  # a file, in place of the authorities that are known
+    certificates: str | None = None  # a file, instead of the usual authorities
 
     @classmethod
     def parse(cls, text: str) -> ClusterAddress:
-        """From one or more addresses; the first one's user, path and ``ca`` count for all."""
+        """From one or more addresses; the user, path and ``ca`` of the first one apply to all."""
         parts = [urlsplit(word) for word in text.split()]
         first = parts[0]
         hosts = tuple(
@@ -68,7 +68,7 @@ class ClusterAddress:
 
 
 class Cluster:
-    """One OpenSearch cluster, whose indexes and aliases begin with a prefix of ours."""
+    """One OpenSearch cluster, in which our indexes and aliases begin with a prefix."""
 
     def __init__(self, address: ClusterAddress) -> None:
         self.address = address
@@ -84,7 +84,7 @@ class Cluster:
                 "KB_SEARCH=opensearch requires the extra opensearch: "
                 "pip install 'askfirst[opensearch]'."
             ) from None
-        # Its log tells every failed request; ours tells when it begins and when it ends.
+        # Its log has every failed request; ours says when failures begin and end.
         logging.getLogger("opensearch").setLevel(logging.CRITICAL)
         return OpenSearch(
             list(self.address.hosts),
@@ -110,7 +110,7 @@ class Cluster:
         lines = [json.dumps(line) for index, body in searches for line in ({"index": index}, body)]
         try:
             answers = self._answers("\n".join((*lines, "")), len(searches), seconds)
-        except Exception as error:  # whatever is not the answer of a cluster that is well
+        except Exception as error:  # anything but the answer of a healthy cluster
             self.breaker.timed_out()
             if not self.is_failing:
                 LOG.warning(
@@ -144,7 +144,7 @@ class Cluster:
     # --- building and administering
 
     def check(self) -> None:
-        """Raises Unavailable with what is wrong, when it is not a cluster that can be used."""
+        """Raises Unavailable with the reason if the cluster cannot be used."""
         with self._errors(_TALK_SECONDS) as patience:
             told = self._client.info(params=patience)
             version = told["version"] if isinstance(told, dict) and "version" in told else {}
@@ -158,7 +158,7 @@ class Cluster:
                 )
 
     def check_health(self, names: Iterable[str]) -> None:
-        """Raises Unavailable when an index of these names is missing, or cannot answer."""
+        """Raises Unavailable if one of these indexes is missing or cannot answer."""
         for name in names:
             with self._errors(_TALK_SECONDS) as patience:
                 if not self._client.indices.exists(index=name, params=patience):
@@ -175,14 +175,14 @@ class Cluster:
             self._client.indices.create(index=name, body=body, params=patience)
 
     def clone(self, source: str, name: str) -> None:
-        """Make a writable copy of an index that is not written any more: it shares its files."""
+        """Make a writable copy of a read-only index; the copy shares its files."""
         body = {"settings": {"index.blocks.write": None}}
         with self._errors() as patience:
             wait = {**patience, "wait_for_active_shards": 1}
             self._client.indices.clone(index=source, target=name, body=body, params=wait)
 
     def metadata(self, name: str) -> dict[str, Any]:
-        """What was written about an index when it was created; {} when there is none."""
+        """The metadata that was stored when an index was created; {} if the index is missing."""
         with self._errors(_TALK_SECONDS) as patience:
             if not self._client.indices.exists(index=name, params=patience):
                 return {}
@@ -205,8 +205,8 @@ class Cluster:
                 pass
 
     def seal(self, name: str, *, merge: bool) -> int:
-        """Let all that was written be found, and nothing more be written; returns how many
-        documents there are. With ``merge``, in as few segments as possible.
+        """Make all written documents searchable, and the index read-only; returns the number of
+        documents. With ``merge``, the index gets as few segments as possible.
         """
         with self._errors() as patience:
             self._client.indices.refresh(index=name, params=patience)
@@ -227,7 +227,7 @@ class Cluster:
             return counted
 
     def point(self, aliases: Mapping[str, str]) -> None:
-        """Let each alias name one index, all of them at once."""
+        """Point each alias to one index, all of them at once."""
         actions: list[dict[str, Any]] = []
         with self._errors() as patience:
             for alias, name in aliases.items():
@@ -240,7 +240,7 @@ class Cluster:
             self._client.indices.update_aliases(body={"actions": actions}, params=patience)
 
     def pointed(self, alias: str) -> tuple[str, ...]:
-        """The indexes that an alias names."""
+        """The indexes that an alias points to."""
         with self._errors(_TALK_SECONDS) as patience:
             return self._named(alias, patience)
 
@@ -250,7 +250,7 @@ class Cluster:
         return tuple(self._client.indices.get_alias(name=alias, params=patience))
 
     def delete(self, names: Iterable[str]) -> None:
-        """Delete indexes; one that is not there is gone already."""
+        """Delete indexes; a missing one counts as deleted."""
         with self._errors() as patience:
             for name in names:
                 self._client.indices.delete(
@@ -271,7 +271,7 @@ class Cluster:
 
 
 def _reason(error: Exception) -> str:
-    """Why, for people. Not the client's own text, which quotes whatever a server answers."""
+    """The reason, for people. Not the client's own text, which quotes any answer of a server."""
     status = getattr(error, "status_code", None)
     if getattr(error, "error", "") == "cluster_block_exception":
         return "it does not accept changes; check whether its disk is full"

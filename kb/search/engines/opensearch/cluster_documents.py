@@ -1,8 +1,8 @@
-"""Cluster documents: what of a document an OpenSearch index holds, for one audience.
+"""Cluster documents: the parts of a document in an OpenSearch index, for one audience.
 
-Words and letters are features with weights that we have computed: the cluster adds them up and has
-no statistics of its own in a score, so that nothing it may still know of a hidden or a deleted
-document changes one. Texts have positions, for phrases; values are filtered and counted.
+Words and letters are features with weights that Askfirst computes. The cluster only adds them up
+and uses no statistics of its own, so hidden or deleted documents cannot influence a score. Texts
+have positions, for phrases; values are filtered and counted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kb.search.documents import DOCUMENT_KINDS, Document
 from kb.search.index.facets import FACETS
 from kb.search.index.title_ngrams import TitleNgrams
 
-#: Of what is written here: an index with another one is not used.
+#: The format of what this module writes: an index with another format is not used.
 FORMAT = 1
 _DOCUMENTS_PER_SHARD = 1_000_000
 _LONGEST_VALUE = 8_000  # characters of a value that is counted; Lucene takes 32,766 bytes
@@ -29,7 +29,7 @@ _TITLE_NGRAMS = 300
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How many words a title and a body have on average, when the index was created."""
+    """The average number of words of a title and a body when the index was created."""
 
     title: float
     body: float
@@ -98,7 +98,7 @@ class ReadDocument:
         return self.title.total(), self.body.total() + self.code.total()
 
     def json(self, lengths: Lengths, analyzer: Analyzer, titles: TitleNgrams) -> dict[str, Any]:
-        """The document of an index whose texts are so long on average."""
+        """The document for an index whose texts have these average lengths."""
         title, body = self.lengths()
         title_unit = weights.TITLE / _shortened(title, lengths.title, weights.B)
         body_unit = 1 / _shortened(body, lengths.body, weights.BODY_B)

@@ -1,7 +1,7 @@
 """Cluster index: the indexes of a generation, one for each set of documents that an audience sees.
 
-A generation names them in its manifest, so that an answer never mixes two generations. Aliases, one
-for each audience, tell everybody else which indexes are live.
+A generation names them in its manifest, so that an answer never mixes two generations. Aliases,
+one for each audience, tell other programs which indexes are live.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from kb.search.engines.opensearch.cluster_reader import ClusterReader
 from kb.search.generations.generation import Generation, Manifest
 from kb.search.partition import Partition
 
-#: In the settings of a manifest: what the names of a generation's indexes begin with.
+#: Key in the settings of a manifest: the prefix of the names of a generation's indexes.
 STEM_SETTING = "opensearch"
 
 
@@ -41,7 +41,7 @@ def aliases(manifest: Manifest, prefix: str) -> dict[str, str]:
 
 
 def _name(audience: str) -> str:
-    """An audience as part of the name of an alias, which has no capitals, blanks or other signs."""
+    """An audience as part of an alias, which may not contain capitals, spaces or other signs."""
     return "".join(
         sign if (sign.isascii() and sign.isalnum() and sign == sign.lower()) else f"_{ord(sign):x}"
         for sign in audience
@@ -69,7 +69,7 @@ class ClusterIndex:
 
 
 def move_aliases(manifest: Manifest, cluster: Cluster) -> str:
-    """Let the aliases name the indexes of a live generation; returns a warning or ""."""
+    """Point the aliases to the indexes of a live generation; returns a warning or ""."""
     live = aliases(manifest, cluster.address.prefix)
     if not live:
         return ""
@@ -84,7 +84,7 @@ def move_aliases(manifest: Manifest, cluster: Cluster) -> str:
 
 
 def problem_of(generation: Generation, cluster: Cluster) -> str:
-    """Why a generation is not answered from the cluster; "" when it is."""
+    """Why a generation cannot be searched on the cluster; "" if it can."""
     names = index_names(generation.manifest)
     if not names:
         return f"Generation {generation.name} is not on OpenSearch at {cluster.address} yet."

@@ -1,4 +1,4 @@
-"""Cluster queries: a query of a visitor in the language of OpenSearch. Pure."""
+"""Cluster queries: a visitor's query in the query language of OpenSearch. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_DOCUMENT: Clause = {"match_none": {}}
 _ALL: Clause = {"match_all": {}}
 _MAX_PHRASE_WORDS = 16
 _MOST_VALUES = 10_000  # of a facet
-#: Answers hold keys and scores, and nothing that would have to be read from stored fields.
+#: Answers contain only keys and scores, so that no stored fields have to be read.
 _BARE = {"_source": False, "stored_fields": "_none_", "docvalue_fields": ["key"]}
 
 
@@ -37,14 +37,14 @@ def _ranked(field: str, name: str, worth: float) -> Clause:
 
 
 def words(terms: Sequence[WorthyTerm], *, threads: bool) -> Clause:
-    """Documents that hold any word, by the sum of what their words are worth."""
+    """Documents that contain any of the words, ranked by the sum of the words' weights."""
     if not terms:
         return NO_DOCUMENT
     return {"bool": {"should": [_term(term, threads=threads) for term in terms]}}
 
 
 def letters(ngrams: Mapping[int, float]) -> Clause:
-    """Documents by how like their titles are, letter by letter."""
+    """Documents ranked by how similar their titles are, letter by letter."""
     clauses = [_ranked("letters", str(ngram), weight) for ngram, weight in ngrams.items()]
     return {"bool": {"should": clauses}} if clauses else NO_DOCUMENT
 
@@ -66,7 +66,7 @@ class Selection:
     hidden: tuple[int, ...] = ()  # keys
 
     def matching(self) -> Clause:
-        """All of them, before filters, by what their words are worth."""
+        """All of them, before filters, ranked by the weights of their words."""
         condition: dict[str, Any] = {
             "filter": [_satisfied(each) for each in self.operators if not each.excluded],
             "must_not": [_satisfied(each) for each in self.operators if each.excluded],
@@ -90,7 +90,7 @@ class Selection:
         return _best(ranked, count, [*filters, *_of_kinds(kinds)])
 
     def among(self, keys: Sequence[int]) -> dict[str, Any]:
-        """Which of some documents are among them."""
+        """Which of the given documents are among them."""
         filters = [having(keys), self.matching(), *self._filtered()]
         return {"query": {"bool": {"filter": filters}}, "size": len(keys), **_BARE}
 

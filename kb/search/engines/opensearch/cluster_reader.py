@@ -1,8 +1,9 @@
-"""Cluster reader: what one audience may see, found on the cluster and ranked here.
+"""Cluster reader: finds documents for one audience on the cluster, and ranks them here.
 
-All lanes of a query travel in one request: the best by words of each kind, the best by letters of
-titles, and for a search what is counted and listed. Word scores are computed here, so that the
-final order is that of the embedded engine. Without an answer, the local partition finds.
+One request contains all lanes of a query: the best documents of each kind by words, the best by
+letters of titles, and for a search the counts and the list. Word scores are computed here, so the
+final order is the same as with the embedded engine. Without an answer, the local partition is
+searched.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _Answers = Mapping[str, Mapping[str, Any]]  # by lane
 
 @dataclass
 class ClusterMatched:
-    """All documents that a search may show; asked for once, with the first thing that is wanted."""
+    """All documents that a search may show; requested once, when first needed."""
 
     selection: queries.Selection
     deadline: float
@@ -73,7 +74,7 @@ def _counts(facet: str, buckets: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 
 
 class ClusterReader:
-    """What one audience may see, whose index on the cluster has a name."""
+    """Reads for one audience, from the index of this name on the cluster."""
 
     def __init__(self, local: Partition, cluster: Cluster, index_name: str) -> None:
         self._local, self._cluster, self._index_name = local, cluster, index_name
@@ -86,7 +87,7 @@ class ClusterReader:
         ]
         self._each = weights.CANDIDATES_EACH if len(self._lanes) > 1 else weights.CANDIDATES
 
-        # Everything else is what the embedded engine does with the candidates.
+        # Everything else is the same as in the embedded engine.
         self.expand, self.rank, self.evidence = local.expand, local.rank, local.evidence
         self.fold, self.best_passages = local.fold, local.best_passages
         self.display, self.similarity = local.display, local.similarity
@@ -148,7 +149,7 @@ class ClusterReader:
         return np.unique(np.concatenate([*lanes, others]))
 
     def _documents(self, answer: Mapping[str, Any]) -> Documents:
-        """The documents of an answer in its order, as far as this generation has them."""
+        """The documents of an answer in its order, if this generation has them."""
         keys = [hit["fields"]["key"][0] for hit in answer["hits"]["hits"]]
         if not keys or not self._sorted_keys.size:
             return _NONE
@@ -230,7 +231,7 @@ class ClusterReader:
         )
 
     def _list(self, matched: ClusterMatched, by_date: bool) -> Documents:
-        """The first documents of a search in an order; asked for when that was not done yet."""
+        """The first documents of a search in an order; requested if they have not been yet."""
         if matched.instead is not None:
             return _NONE
         if by_date or "listed" not in matched.answers:

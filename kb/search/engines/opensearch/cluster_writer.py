@@ -1,8 +1,8 @@
 """Cluster writer: builds a generation, and its indexes on the cluster beside those that answer.
 
-Where a few documents changed, an index is a clone of the last one, which shares its files, with
-these documents written again. Nothing is published unless every index holds what it should; what
-was not published is deleted.
+If only a few documents changed, an index is a clone of the last one, whose files it shares, and
+only these documents are written again. A generation is published only if every index has the right
+number of documents; indexes that were not published are deleted.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ from kb.search.index.document_store import DocumentStore
 from kb.search.partition import Partition
 
 NAMES_FILE = "opensearch.json"  # in the folder of generations: the indexes that it has made
-#: The share of documents that may change before an index is written anew: what was deleted takes
-#: room until then, and lengths are measured again.
+#: The share of documents that may change before a whole index is written again, which frees the
+#: space of deleted documents and measures the average lengths again.
 _CLONED = 0.2
 _SAMPLE = 2000  # documents that tell how long documents are
 
@@ -52,7 +52,7 @@ class _Changes:
     now: Mapping[str, str]
 
     def gone_for(self, visible: frozenset[str]) -> list[str]:
-        """What these audiences saw, and do not see any more."""
+        """What these audiences could see before, and cannot see any more."""
         return [
             id_
             for id_ in self.gone
@@ -194,7 +194,7 @@ class ClusterIndexWriter:
     ) -> _Target:
         audience = next(who for who, its in generation.manifest.partitions.items() if its == file)
         partition, visible = index.reader(audience), visible_to(audience)
-        # What an audience does not see has no part in how its index is written.
+        # Documents that an audience cannot see must not influence how its index is written.
         if self.previous is not None and changes.count_for(visible) <= _CLONED * partition.size:
             then = self.previous.manifest
             source = index_names(then).get(then.partitions.get(audience, ""))
@@ -209,7 +209,7 @@ class ClusterIndexWriter:
     def _created(
         self, target: _Target, store: DocumentStore, audience_of: Mapping[str, str]
     ) -> _Target:
-        """A new index, of documents that are as long as some of them on average."""
+        """A new index, with average lengths that are measured on some of the documents."""
         ids = sorted(id_ for id_, audience in audience_of.items() if audience in target.visible)
         sample = store.documents(ids[:: 1 + len(ids) // _SAMPLE])
         lengths = average_lengths(map(ReadDocument.read, sample))
@@ -244,7 +244,7 @@ class ClusterIndexWriter:
         draft.replace(self._generations.folder / NAMES_FILE)
 
     def _delete_unused(self) -> None:
-        """Delete the indexes of generations that are not kept, or were not published."""
+        """Delete the indexes of generations that are no longer kept or were not published."""
         kept: set[str] = set()
         for name in self._generations.names():
             with contextlib.suppress(Unavailable):
@@ -257,7 +257,7 @@ class ClusterIndexWriter:
 
 
 def _is_alike(written: Mapping[str, Any], partition: Partition) -> bool:
-    """Whether an index that was written so can be continued for this partition."""
+    """Whether an index with this metadata can be cloned for this partition."""
     return (
         written.get("format") == FORMAT
         and set(written.get("lengths", ())) == set(asdict(Lengths(0, 0)))

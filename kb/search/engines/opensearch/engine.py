@@ -1,7 +1,7 @@
 """The OpenSearch engine: candidates, operators and counts from a cluster, ranked in this process.
 
-It keeps the embedded engine's generations too: from them it ranks and shows, and while the cluster
-does not answer, it finds in them as well.
+It also keeps the embedded engine's generations: it uses them to rank and show documents, and to
+find documents while the cluster does not answer.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class OpenSearchEngine:
         self._embedded = EmbeddedEngine(data, self.generations)
 
     def prepare(self) -> None:
-        """Also says what is wrong with the cluster: until it is put right, the local index may
-        answer.
+        """Also says what is wrong with the cluster; until that is fixed, the local index may be
+        used.
         """
         self._embedded.prepare()
         with contextlib.suppress(Unavailable):

@@ -386,9 +386,10 @@ def meanings(data: str | None) -> int:
 
 @click.command()
 @click.argument("store", default="")
+@click.option("--full", is_flag=True, help="Replace everything, for example a damaged file.")
 @data_option
 @json_option
-def push(store: str, data: str | None, *, as_json: bool) -> int:
+def push(store: str, data: str | None, *, full: bool, as_json: bool) -> int:
     """Push the published index to STORE, for portals on other machines.
 
     STORE is a folder or s3://BUCKET/PREFIX, by default the value of KB_BLOBS. Only files that
@@ -403,6 +404,7 @@ def push(store: str, data: str | None, *, as_json: bool) -> int:
         settings.data / MEDIA_FOLDER,
         open_store(store or settings.blob_address),
         keep=settings.generations,
+        full=full,
     )
     if as_json:
         click.echo(json.dumps(transfer.json()))

@@ -61,8 +61,13 @@ class Transfer:
         }
 
 
-def push(generations: Generations, media: Path, store: BlobStore, *, keep: int) -> Transfer:
+def push(
+    generations: Generations, media: Path, store: BlobStore, *, keep: int, full: bool = False
+) -> Transfer:
     """Stores the published generation, and removes what the newest ``keep`` do not need.
+
+    A ``full`` push trusts nothing in the store: every file is written, and the records of other
+    generations, whose files may be damaged, are removed.
 
     Raises NotFound when nothing was published, Unavailable when the store cannot be used.
     """
@@ -71,16 +76,23 @@ def push(generations: Generations, media: Path, store: BlobStore, *, keep: int) 
         raise NotFound(generations.absence())
 
     moved = [
-        _upload(store, _object(digest), generation.path / name, size)
+        _upload(store, _object(digest), generation.path / name, size, full=full)
         for name, (size, digest) in generation.manifest.files.items()
     ]
     images = sorted(path for path in media.glob("*") if path.is_file())
-    moved += [_upload(store, f"media/{path.name}", path, path.stat().st_size) for path in images]
+    moved += [
+        _upload(store, f"media/{path.name}", path, path.stat().st_size, full=full)
+        for path in images
+    ]
 
     record = _record(generation.path / MANIFEST_FILE, [path.name for path in images])
     before = store.read(_CURRENT)
     store.write(_record_name(generation.name), record)
     store.write(_CURRENT, f"{generation.name}\n".encode())
+    if full:
+        records = {name for name, _ in store.names("generations/")}
+        for other in records - {_record_name(generation.name)}:
+            store.delete(other)
     _remove_surplus(store, keep)
     changed = before is None or before.decode(errors="replace").strip() != generation.name
     return Transfer(generation.name, sum(map(bool, moved)), sum(moved), changed)
@@ -127,9 +139,9 @@ def _record(manifest: Path, images: list[str]) -> bytes:
     return json.dumps({"manifest": manifest.read_text("utf-8"), "media": images}).encode()
 
 
-def _upload(store: BlobStore, name: str, file: Path, size: int) -> int:
-    """The bytes that moved: none when the store has the file."""
-    if store.size(name) == size:
+def _upload(store: BlobStore, name: str, file: Path, size: int, *, full: bool) -> int:
+    """The bytes that moved: none when the store has the file, by its size."""
+    if not full and store.size(name) == size:
         return 0
     store.upload(name, file)
     return size
@@ -178,7 +190,8 @@ def _remove_surplus(store: BlobStore, keep: int) -> None:
 
 def _damaged(store: BlobStore, name: str) -> Unavailable:
     return Unavailable(
-        f"{name} in {store} is damaged; nothing was changed here. Run `kb index push` again."
+        f"{name} in {store} is damaged; nothing was changed here. Run "
+        "`kb index push --full` on the machine that builds the index."
     )
 
 

@@ -6,26 +6,30 @@ Pure but for the page finder, which is handed in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from kb.gaps.clustering import clusters, text_directions, typical_text
 
-#: Fewer queries and tickets than this are one person's, and nobody else's business.
-LEAST_ASKED = 2
+#: What fewer people than this asked is nobody else's business.
+LEAST_ASKING = 2
 
 
 @dataclass(frozen=True, slots=True)
 class AskedText:
     """A text that was typed without success: ``queries`` times in search or a form, and as the
     title of ``tickets``. ``documents`` are pages with which agents answered those.
+
+    ``people`` filed the tickets, and typed ``known_queries`` of the queries.
     """
 
     text: str
     queries: int = 0
     tickets: int = 0
     documents: tuple[str, ...] = ()
+    people: frozenset[int] = frozenset()
+    known_queries: int = 0
 
 
 class GapCause(StrEnum):
@@ -77,7 +81,7 @@ def find_gaps(asked: Sequence[AskedText], best_page: PageFinder) -> tuple[Gap, .
         members = [asked[position] for position in cluster]
         queries = sum(member.queries for member in members)
         tickets = sum(member.tickets for member in members)
-        if queries + tickets < LEAST_ASKED:
+        if least_asking(members) < LEAST_ASKING:
             continue
         of_members = None if directions is None else directions[list(cluster)]
         title = typical_text([member.text for member in members], of_members)
@@ -87,14 +91,19 @@ def find_gaps(asked: Sequence[AskedText], best_page: PageFinder) -> tuple[Gap, .
     return tuple(sorted(gaps, key=lambda gap: (-gap.tickets, -gap.queries, gap.title)))
 
 
+def least_asking(asked: Iterable[AskedText]) -> int:
+    """How many people asked at least: who searched without signing in may have filed a ticket."""
+    members = tuple(asked)
+    unknown = sum(member.queries - member.known_queries for member in members)
+    return max(unknown, len(frozenset().union(*(member.people for member in members))))
+
+
 def _gap(
     title: str, members: Sequence[AskedText], queries: int, tickets: int, best_page: PageFinder
 ) -> Gap | None:
     """None where a page is shown and nobody files: nothing is missing."""
     often = tuple(
-        dict.fromkeys(
-            member.text for member in members if member.queries + member.tickets >= LEAST_ASKED
-        )
+        dict.fromkeys(member.text for member in members if least_asking([member]) >= LEAST_ASKING)
     )
     page = best_page(title)
     linked = Counter(document for member in members for document in member.documents)

@@ -33,19 +33,33 @@ class GapRepository:
         queries: Counter[str] = Counter()
         tickets: Counter[str] = Counter()
         documents: dict[str, list[str]] = defaultdict(list)
+        people: dict[str, set[int]] = defaultdict(set)
+        known_queries: Counter[str] = Counter()
         since = now - GAP_PERIOD
         with self._database.read() as connection:
             for text, times in _empty_queries(connection, since):
                 queries[_folded(text)] += times
-            for text in _unhelped_visits(connection, since):
-                queries[_folded(text)] += 1
-            for serial, title in _tickets(connection, since):
+            for text, person in _unhelped_visits(connection, since):
+                folded = _folded(text)
+                queries[folded] += 1
+                if person is not None:
+                    known_queries[folded] += 1
+                    people[folded].add(person)
+            for serial, title, person in _tickets(connection, since):
                 folded = _folded(title)
                 tickets[folded] += 1
+                people[folded].add(person)
                 documents[folded] += _answers(connection, serial)
         texts = sorted({*queries, *tickets} - {""}, key=lambda t: (-tickets[t], -queries[t], t))
         return tuple(
-            AskedText(text, queries[text], tickets[text], tuple(documents[text]))
+            AskedText(
+                text,
+                queries[text],
+                tickets[text],
+                tuple(documents[text]),
+                frozenset(people[text]),
+                known_queries[text],
+            )
             for text in texts[:_MOST_TEXTS]
         )
 
@@ -102,8 +116,10 @@ def _empty_queries(connection: Connection, since: dt.datetime) -> list[tuple[str
     return [(text, int(times)) for text, times in connection.execute(query)]
 
 
-def _unhelped_visits(connection: Connection, since: dt.datetime) -> list[str]:
-    """Titles of visits without a ticket that were shown nothing, or rejected what was shown."""
+def _unhelped_visits(connection: Connection, since: dt.datetime) -> list[tuple[str, int | None]]:
+    """Titles of visits without a ticket that were shown nothing, or rejected what was shown, and
+    the people, as far as they are known.
+    """
     rejected = (
         select(EPISODE_EVENTS.c.id)
         .where(
@@ -114,7 +130,7 @@ def _unhelped_visits(connection: Connection, since: dt.datetime) -> list[str]:
         .exists()
     )
     query = (
-        select(EPISODES.c.title)
+        select(EPISODES.c.title, EPISODES.c.person_id)
         .where(
             EPISODES.c.started_at >= since,
             EPISODES.c.apart.is_(False),
@@ -125,13 +141,13 @@ def _unhelped_visits(connection: Connection, since: dt.datetime) -> list[str]:
         .order_by(EPISODES.c.started_at.desc())
         .limit(_MOST_ROWS)
     )
-    return list(connection.execute(query).scalars())
+    return [(row.title, row.person_id) for row in connection.execute(query)]
 
 
-def _tickets(connection: Connection, since: dt.datetime) -> list[tuple[int, str]]:
+def _tickets(connection: Connection, since: dt.datetime) -> list[tuple[int, str, int]]:
     ignored = [Status.SPAM_OR_DUPLICATE.value, Status.MERGED.value]
     query = (
-        select(TICKETS.c.id, TICKETS.c.title)
+        select(TICKETS.c.id, TICKETS.c.title, TICKETS.c.customer_id)
         .where(
             TICKETS.c.created_at >= since,
             TICKETS.c.status.not_in(ignored),
@@ -140,7 +156,7 @@ def _tickets(connection: Connection, since: dt.datetime) -> list[tuple[int, str]
         .order_by(TICKETS.c.id.desc())
         .limit(_MOST_ROWS)
     )
-    return [(row.id, row.title) for row in connection.execute(query)]
+    return [(row.id, row.title, row.customer_id) for row in connection.execute(query)]
 
 
 def _answers(connection: Connection, serial: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -55,6 +56,20 @@ def test_gaps_are_priced_by_tickets_and_what_one_person_asked_is_left_out() -> N
     assert (gap.tickets, gap.queries, gap.cause) == (2, 4, GapCause.WRITING)
     assert gap.price(15) == 30
     assert gap.aliases in (("export to pdf fails",), ())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        AskedText("zorblax", queries=1, tickets=2, people=frozenset({7})),
+        AskedText("zorblax", queries=3, tickets=1, people=frozenset({7}), known_queries=3),
+    ],
+)
+def test_what_one_person_typed_often_is_left_out(asked: AskedText) -> None:
+    """A search that found nothing may be by the person who then filed a ticket."""
+    assert find_gaps((asked,), nothing) == ()
+    both = replace(asked, people=frozenset({7, 8}))
+    assert [gap.title for gap in find_gaps((both,), nothing)] == ["zorblax"]
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,16 @@ def test_editors_see_what_is_missing_in_words_that_several_people_used(erin: Bro
     assert "charlie" not in page
 
 
+def test_what_one_person_searched_and_filed_is_nobody_elses_business(
+    portal: Portal, alice: Browser
+) -> None:
+    alice.page("/search?q=zorblax+of+Alice")
+    for key in ("one", "two"):
+        alice.post("/tickets", ticket(title="Zorblax of Alice", key=key))
+    GapFinder(portal.centre.database, portal.centre.searcher).find(portal.clock.now)
+    assert data_values(portal.browser("erin").page("/editor/gaps"), "gap") == []
+
+
 def test_a_draft_is_two_clicks_away_and_is_never_overwritten(portal: Portal, erin: Browser) -> None:
     with portal.centre.database.read() as connection:
         from kb.gaps.tables import GAPS

@@ -50,7 +50,8 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class ArticleUse:
-    """How an article fared: shown, read, rejected, and what came of the visits that read it.
+    """The use of an article: how often it was shown, read and rejected, and the outcomes of the
+    visits.
 
     What ``sums`` compares are people to whom the list would suggest this article among the first.
     """

@@ -120,7 +120,7 @@ class IndexReader(Protocol[_Matched]):
         """How many documents of a kind there are, and some of them, newest first or by title."""
 
     def position_after(self, kind: DocumentKind, title: str, document_id: str) -> int:
-        """How many documents of a kind come before or at this one by title, which may be gone."""
+        """How many documents of a kind come before or at this title. The document may be gone."""
 
     def entries(self, *, start: int, count: int) -> tuple[int, tuple[ListedDocument, ...]]:
         """How many documents there are, and some of them, in an order that stays."""

@@ -371,7 +371,7 @@ class Partition:
         return high - low, self._listed(documents[start : start + count].tolist())
 
     def position_after(self, kind: DocumentKind, title: str, document_id: str) -> int:
-        """How many documents of a kind come before or at this one by title, which may be gone."""
+        """How many documents of a kind come before or at this title. The document may be gone."""
         place = (title_key(title), document_id)
         return sum(key <= place for key in self._title_keys(kind))
 

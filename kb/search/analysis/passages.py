@@ -82,7 +82,7 @@ def split_passages(document: Document) -> list[SectionPassage]:
 
 
 class PassageTexts(NamedTuple):
-    """What a passage is found by; comments in its code are part of the body."""
+    """The text by which a passage is found; comments in its code are part of the body."""
 
     headings: tuple[str, ...]
     body: str

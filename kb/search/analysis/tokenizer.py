@@ -88,8 +88,8 @@ def fold(text: str) -> str:
 class FoldedText(NamedTuple):
     """A text to find words in: as it was written, and folded.
 
-    ``offsets`` has for each folded letter the offset of the one that it comes from; the last is the
-    end of the text.
+    ``offsets`` has the original offset of each folded letter; the last entry is the end of the
+    text.
     """
 
     original: str
@@ -98,7 +98,7 @@ class FoldedText(NamedTuple):
 
 
 def folded_text(text: str) -> FoldedText:
-    """``fold(text)``, with where each of its letters comes from.
+    """``fold(text)``, with the original offset of each letter.
 
     >>> folded_text("Maß")
     FoldedText(original='Maß', folded='mass', offsets=[0, 1, 2, 2, 3])

@@ -364,7 +364,7 @@ class IndexBuilder:
         return arrays | self._from_tickets(arrays)
 
     def _from_tickets(self, arrays: Arrays) -> Arrays:
-        """What resolved tickets say of the documents of a partition."""
+        """What resolved tickets say about the documents of a partition."""
         tickets, customers = self._customer_words
         if not self._resolved_tickets and not tickets:
             return {}
@@ -376,7 +376,7 @@ class IndexBuilder:
         ) | pack_translations(tickets, analyzer, arrays, number_of, customers)
 
     def _edits(self, visible: frozenset[str], previous: PreviousPartition | None) -> Arrays | None:
-        """What differs from the file that the previous generation has; None to write all anew."""
+        """The differences from the previous generation's file; None to write a whole file."""
         if previous is None:
             return None
         edits = edits_of(self._forward_index, visible, previous)

@@ -121,7 +121,7 @@ def _words_in_file(
 ) -> tuple[Pointers, FileWords]:
     """Where the words begin that each of the ``edited`` documents has in the large file, and these.
 
-    Of a document that is edited for the first time since, they are the ``words`` that it had.
+    For a document that is edited for the first time since then, they are its earlier ``words``.
     """
     surfaces, edits = TermDictionary(previous.arrays, "surface"), previous.edits
     lists: dict[int, FileWords] = {
@@ -285,7 +285,7 @@ class _EditsWriter:
         return {f"edited_{name}": array for name, array in packed.items()}
 
     def meanings(self) -> Arrays:
-        """The directions of the passages in what they mean."""
+        """The directions of the passages by their meaning."""
         meanings, passages = self._index.meanings, self._texts.passages
         if meanings is None:
             return {}
@@ -294,7 +294,7 @@ class _EditsWriter:
         return {f"edited_{name}": array for name, array in packed.items()}
 
     def titles(self) -> Arrays:
-        """The n-grams of the titles, which are what they were."""
+        """The n-grams of the titles, which have not changed."""
         arrays, numbers = self._arrays, self._numbers
         entries, _ = gather(arrays["title_pointers"], numbers)
         sizes = np.diff(arrays["title_pointers"])[numbers]

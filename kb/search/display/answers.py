@@ -64,7 +64,7 @@ class QueryCoverage:
 
 
 class Quotation(NamedTuple):
-    """A part of a passage's text, and the words in it that the query stands for."""
+    """A part of a passage's text, and the words in that part that match the query."""
 
     part: TextRange
     words: tuple[TextRange, ...]  # from the beginning of the part

@@ -58,13 +58,14 @@ def load_arrays(path: Path) -> Arrays:
 
 
 def load_private_arrays(path: Path) -> Arrays:
-    """The same arrays, to be changed in memory: of what is written, only that page is copied."""
+    """The same arrays, writable in memory: only pages that are written to are copied."""
     return _load(path, mmap.ACCESS_COPY)
 
 
 def map_arrays(path: Path) -> Callable[[], Arrays]:
-    """Map ``path`` now, and read what stands where when the arrays are asked for: the fewer of many
-    files are asked for, the less opening them takes.
+    """Map ``path`` now, but read its directory only when the returned function is called.
+
+    Files whose arrays are never used therefore open quickly.
     """
     view = _mapped(path, mmap.ACCESS_READ)
     return lambda: _parsed(path, view)

@@ -30,7 +30,7 @@ from kb.search.display.snippets import Matches, WeightedTerm
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind, Place
 from kb.search.engines.whoosh import OperatorSearch
 from kb.search.index.array_file import Arrays
-from kb.search.index.doc_values import DocValues
+from kb.search.index.doc_values import DocValues, languages_of
 from kb.search.index.document_store import DocumentStore
 from kb.search.index.facets import ResultSet
 from kb.search.index.latent_topics import LatentTopics
@@ -43,7 +43,7 @@ from kb.search.query.curations import Curations, curate_candidates, curate_match
 from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
 from kb.search.query.parser import Operator
-from kb.search.query.partition_analyzer import languages_of, partition_analyzer
+from kb.search.query.partition_analyzer import partition_analyzer
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.results import Hit, ListedDocument, Placed
 from kb.search.scoring.bm25 import Bm25

@@ -26,6 +26,7 @@ from kb.search.build.reuse import saved_words
 from kb.search.build.splice import LengthBasis
 from kb.search.build.value_columns import changed_values
 from kb.search.index.array_file import Arrays
+from kb.search.index.doc_values import languages_of
 from kb.search.index.edits import ALL, AT, END, TO
 from kb.search.index.latent_topics import pack_added_topics
 from kb.search.index.previous import PreviousPartition
@@ -34,7 +35,6 @@ from kb.search.index.term_dictionary import TermDictionary
 from kb.search.kernels.ranges import gather
 from kb.search.meaning.embeddings import pack_embeddings
 from kb.search.meaning.query_table import TABLE_ID
-from kb.search.query.partition_analyzer import languages_of
 from kb.search.query.spelling import Speller, fewest_documents
 
 #: The fewest documents for edits: a smaller partition can be written whole just as quickly.

@@ -12,12 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.search.analysis.languages import ENGLISH
 from kb.search.array_types import DocumentMask, Documents
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.edits import EditedDocuments
 from kb.search.kernels.layout import Loops
 from kb.search.kernels.ranges import showable
+
+
+def languages_of(arrays: Arrays) -> list[str]:
+    """The languages that the documents of a partition were read in."""
+    # An index of an earlier version was read as English, whatever it was.
+    names = bytes(arrays["languages"]).decode() if "languages" in arrays else ENGLISH
+    return [name for name in names.split(",") if name] or [ENGLISH]
 
 
 class DocValues:

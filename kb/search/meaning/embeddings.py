@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
+from kb.search.analysis.languages import ENGLISH
 from kb.search.array_types import Documents, Pointers, Scores, Vector8, Vectors8
 from kb.search.index.array_file import Arrays
+from kb.search.index.doc_values import languages_of
 from kb.search.index.edits import EditedDocuments, edited_vectors
 from kb.search.index.latent_topics import bytes_of
 from kb.search.kernels.layout import NO_VECTORS, Loops, PassageVectors
@@ -105,7 +107,9 @@ class Embeddings:
             self._edited_settled = edited_vectors(arrays, "meaning", "settled_lengths")
         self._loops = loops
         self._table = table
-        self._encoder = encoder
+        # The encoder knows English only. Questions to a site without English pages find more by
+        # the table: it knows few of their words, and leaves them to the words of the pages.
+        self._encoder = encoder if ENGLISH in languages_of(arrays) else None
         self._all: Documents = np.arange(self._document_pointers.size - 1)
         # A search asks twice: for what it finds, and for the order.
         self.question = functools.lru_cache(maxsize=_CACHED_QUESTIONS)(self._read_question)

@@ -26,11 +26,11 @@ from kb.search.analysis.tokenizer import (
 )
 from kb.search.array_types import Frequencies
 from kb.search.index.array_file import Arrays
+from kb.search.index.doc_values import languages_of
 from kb.search.index.prefix_postings import PrefixPostings, complete
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.lexicon.matching import Lexicon
 from kb.search.query.did_you_mean import did_you_mean
-from kb.search.query.partition_analyzer import languages_of
 from kb.search.query.spelling import Speller
 from kb.search.query.synonyms import SynonymExpander
 from kb.search.query_terms import ExpandedQuery, QueryTerm

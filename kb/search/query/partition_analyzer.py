@@ -7,22 +7,16 @@ to be guessed from a few typed words, and nothing is learnt from what the asker 
 
 from __future__ import annotations
 
-from kb.search.analysis.languages import ENGLISH, STOP_WORDS
+from kb.search.analysis.languages import STOP_WORDS
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.index.array_file import Arrays
+from kb.search.index.doc_values import languages_of
 from kb.search.index.term_dictionary import TermDictionary
 
 
 def partition_analyzer(arrays: Arrays) -> Analyzer:
     """Words of the languages of a partition's documents to its stems."""
     return Analyzer(stem=_PartitionStems(arrays).stem)
-
-
-def languages_of(arrays: Arrays) -> list[str]:
-    """The languages that the documents of a partition were read in."""
-    # An index of an earlier version was read as English, whatever it was.
-    names = bytes(arrays["languages"]).decode() if "languages" in arrays else ENGLISH
-    return [name for name in names.split(",") if name] or [ENGLISH]
 
 
 class _PartitionStems:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,15 @@ def test_a_settled_title_is_read_and_one_being_typed_is_not(tmp_path: Path) -> N
     assert settled is not None
     assert "meaning" in typed.candidates[0].evidence
     assert "reading" in settled.candidates[0].evidence
+
+
+def test_questions_to_a_site_without_english_pages_are_not_read(tmp_path: Path) -> None:
+    pages = [replace(page, language="de") for page in PAGES]
+    with Searcher.on(published(tmp_path, pages, read=9)) as searcher:
+        settled = searcher.suggest("invoices", explain=True, settled=True).considered
+    assert settled is not None
+    assert "meaning" in settled.candidates[0].evidence
+    assert "reading" not in settled.candidates[0].evidence
 
 
 def test_what_was_read_is_not_read_again(tmp_path: Path, reader: Reader) -> None:

@@ -103,7 +103,7 @@ def pull(generations: Generations, media: Path, store: BlobStore, *, keep: int) 
 
     Raises NotFound when the store has none, Conflict when this data folder has built one of the
     same name itself, Unavailable when the store or the disk cannot be used, or when what the store
-    holds is damaged.
+    holds is damaged. What is damaged here is fetched anew.
     """
     name = _current_name(store)
     manifest_text, images = _read_record(store, name)
@@ -114,8 +114,9 @@ def pull(generations: Generations, media: Path, store: BlobStore, *, keep: int) 
             moved = _pull_images(store, media, images)
             if name in generations.names():
                 _refuse_another(generations.path(name), manifest_text)
-                generations.verified(name, trusted=True)
-            else:
+                if not _is_sound(generations, name):  # it serves nobody, and is fetched anew
+                    _remove_generation(generations, name)
+            if name not in generations.names():
                 moved += _pull_generation(generations, store, name, manifest_text)
             if generations.published_name() != name:
                 generations.point_to(name)
@@ -204,6 +205,14 @@ def _refuse_another(folder: Path, manifest_text: str) -> None:
             f"This data folder has a generation {folder.name.removeprefix('gen-')} of its own. "
             "Pull into a data folder in which no index is built."
         )
+
+
+def _is_sound(generations: Generations, name: str) -> bool:
+    try:
+        generations.verified(name, trusted=True)
+    except Unavailable:
+        return False
+    return True
 
 
 def _pull_images(store: BlobStore, media: Path, images: list[str]) -> list[int]:

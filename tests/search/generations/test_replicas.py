@@ -183,6 +183,21 @@ def test_a_damaged_store_changes_nothing_here(
     assert answers(portal) == answers(editor)
 
 
+def test_a_generation_that_is_damaged_here_is_fetched_anew(
+    editor: Path, portal: Path, store: BlobStore
+) -> None:
+    pushed = push(editor, store)
+    pull(portal, store)
+    (damaged,) = (portal / "index").glob("gen-*/part-0.arrays")
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    pulled = pull(portal, store)
+    assert 0 < pulled.bytes <= pushed.bytes
+    assert answers(portal) == answers(editor)
+    assert pull(portal, store).files == 0
+
+
 def test_the_store_keeps_as_many_generations_as_asked(
     editor: Path, store: BlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

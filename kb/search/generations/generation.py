@@ -357,7 +357,7 @@ class Generations:
                 same = self.origin(published or "")
                 earlier = (other for other in names if published and other < published)
                 name = next((other for other in earlier if self.origin(other) != same), None)
-                target = "earlier generation"
+                target = "generation with earlier content"
             else:
                 target = f"generation {name}"
             if name is None or name not in names:

@@ -386,7 +386,9 @@ def meanings(data: str | None) -> int:
 
 @click.command()
 @click.argument("store", default="")
-@click.option("--full", is_flag=True, help="Replace everything, for example a damaged file.")
+@click.option(
+    "--full", is_flag=True, help="Write every file again, for example to replace a damaged one."
+)
 @data_option
 @json_option
 def push(store: str, data: str | None, *, full: bool, as_json: bool) -> int:

@@ -103,6 +103,7 @@ def test_the_sites_that_ship_are_read(folder: str) -> None:
     assert site.name
     assert site.scope
     assert site.fallbacks
+    assert site.security_contact
 
 
 def test_contrast_does_not_depend_on_the_order() -> None:

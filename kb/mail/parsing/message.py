@@ -318,7 +318,7 @@ def _take_packed(name: str, data: bytes, body: _Body) -> None:
         body.files.append(Upload(name, data))
         body.notes.append(
             f"{name[:120]} is in an Outlook format that could not be read completely. "
-            "If something is missing, ask the sender to send it as HTML or plain text."
+            "If something is missing, it must be sent again as HTML or plain text."
         )
 
 

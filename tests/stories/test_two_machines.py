@@ -129,8 +129,9 @@ def test_what_is_filed_at_one_machine_is_read_at_the_other(
             filed = json.loads(response.read())
         link = f"{two}/tickets/{filed['url'].partition('/tickets/')[2]}"
         assert filed["number"] in get(link)
-        with pytest.raises(urllib.error.HTTPError):
+        with pytest.raises(urllib.error.HTTPError) as refused:
             get(f"{link}x")  # another key opens nothing
+        refused.value.close()
 
         log = bytes(range(32, 127)) * 1000
         file: dict[str, object] = {
@@ -145,4 +146,5 @@ def test_what_is_filed_at_one_machine_is_read_at_the_other(
         with pytest.raises(urllib.error.HTTPError) as refused:
             Visitor().get(two + path.decode())
         assert refused.value.code == HTTPStatus.NOT_FOUND
+        refused.value.close()
     assert not list(tmp_path.glob("*/attachments/**/*")), "it is in the store only"

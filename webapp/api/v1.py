@@ -21,6 +21,7 @@ from kb.search.results import results_json
 from kb.search.standpoint import Standpoint
 from kb.site.published import site_json
 from kb.tickets.actions.filing import Promise
+from kb.tickets.drafts import available
 from webapp.context import (
     api_key,
     asker,
@@ -253,6 +254,10 @@ def promise() -> Response:
         name: request.args.get(name, "")[:200]
         for name in ("severity", "topic", "product", "version", "coupon")
     }
+    policy = centre().policy
+    if not facts["severity"]:
+        # A form shows people the titles; a program needs the keys.
+        raise Invalid(f"Choose a severity. {available(policy.severities)}", field="severity")
     answer = centre().desk.filing.promise(
         type=request.args.get("type", "question")[:200], customer=person(), now=now(), **facts
     )

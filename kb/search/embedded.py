@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from kb.errors import Unavailable
 from kb.search.documents import PUBLIC, Document
-from kb.search.engine import READ_AT_ONCE
+from kb.search.engine import WriterOptions
 from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
 from kb.search.generations.generation import Generation, Generations
 from kb.search.index.array_file import touch_arrays
@@ -24,7 +24,7 @@ from kb.search.meaning.embeddings import load_models
 from kb.search.partition import Partition
 
 if TYPE_CHECKING:
-    from kb.search.build.builder import BuildProgress, IndexBuilder
+    from kb.search.build.builder import IndexBuilder
 
 
 class EmbeddedEngine:
@@ -51,30 +51,10 @@ class EmbeddedEngine:
     def problem(self, _generation: Generation, /) -> str:
         return ""  # it needs nothing but the generation
 
-    def writer(
-        self,
-        *,
-        previous: Generation | None = None,
-        keep: int = 3,
-        operators: bool = True,
-        meaning: bool = False,
-        read: int = READ_AT_ONCE,
-        false_suggestions: int | None = None,
-        progress: BuildProgress | None = None,
-    ) -> IndexBuilder:
+    def writer(self, **options: Unpack[WriterOptions]) -> IndexBuilder:
         from kb.search.build.builder import IndexBuilder  # who only searches builds nothing
 
-        return IndexBuilder(
-            self._data,
-            generations=self.generations,
-            previous=previous,
-            keep=keep,
-            operators=operators,
-            meaning=meaning,
-            read=read,
-            false_suggestions=false_suggestions,
-            progress=progress,
-        )
+        return IndexBuilder(self._data, generations=self.generations, **options)
 
     def _loops(self) -> Loops:
         return compiled_loops(self._data / LOOPS_FOLDER)

@@ -12,7 +12,7 @@ by kind and id: so ties are broken in the same way in every engine.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypedDict, TypeVar, Unpack
 
 from kb.search.array_types import Documents, Totals
 from kb.search.display.sections import Sections
@@ -215,6 +215,27 @@ class IndexWriter(Protocol):
         """Prepare and release what was added."""
 
 
+class WriterOptions(TypedDict, total=False):
+    """What a writer of an index can be told.
+
+    ``previous`` is the generation to carry documents over from: by default the published one, and
+    in its place another that was published since. ``keep`` generations stay. ``operators`` says
+    that phrases and fields are indexed too, ``meaning`` that pages are found by what they mean, of
+    which ``read`` passages of each audience are read with care and the rest roughly.
+    ``false_suggestions`` of 100 questions without an answer may be shown something, if that is to
+    be measured. ``progress`` is called with the stage, how much of it is done, and how much there
+    is to do.
+    """
+
+    previous: Generation | None
+    keep: int
+    operators: bool
+    meaning: bool
+    read: int
+    false_suggestions: int | None
+    progress: Callable[[str, int, int], None] | None
+
+
 class SearchEngine(Protocol):
     """The engine of one data folder: opens generations for reading, and builds the next one."""
 
@@ -230,24 +251,5 @@ class SearchEngine(Protocol):
         is fixed; "" if it can.
         """
 
-    def writer(
-        self,
-        *,
-        previous: Generation | None = None,
-        keep: int = 3,
-        operators: bool = True,
-        meaning: bool = False,
-        read: int = READ_AT_ONCE,
-        false_suggestions: int | None = None,
-        progress: Callable[[str, int, int], None] | None = None,
-    ) -> IndexWriter:
-        """A writer of the next generation; one at a time.
-
-        ``previous`` is the generation to carry documents over from: by default the published one,
-        and in its place another that was published since. ``keep`` generations stay.
-        ``operators`` says that phrases and fields are indexed too, ``meaning`` that pages are found
-        by what they mean, of which ``read`` passages of each audience are read with care and the
-        rest roughly. ``false_suggestions`` of 100 questions without an answer may be shown
-        something, if that is to be measured. ``progress`` is called with the stage, how much of it
-        is done, and how much there is to do.
-        """
+    def writer(self, **options: Unpack[WriterOptions]) -> IndexWriter:
+        """A writer of the next generation; one at a time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -22,7 +22,6 @@ FIELD_KEY = "a-key-of-the-tests-for-secrets-in-tickets"
 @contextmanager
 def serving(site: Path, data: Path) -> Iterator[str]:
     """The address of the site in a folder, with demo people, until the caller is done."""
-    port = free_port()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
     told = {
         "KB_FIELD_KEY": FIELD_KEY,
@@ -31,14 +30,24 @@ def serving(site: Path, data: Path) -> Iterator[str]:
         "KB_SUGGEST_BUDGET_MS": "5000",
         "KB_WORKERS": "1",
     }
-    words = ("--site", str(site), "--data", str(data), "--demo", "--port", str(port))
+    words = ("--site", str(site), "--data", str(data), "--demo")
     data.mkdir(mode=0o700, parents=True)
-    with (data.parent / f"{data.name}.log").open("w") as log:
+    log = data.parent / f"{data.name}.log"
+    with answering(words, {**kept, **told}, log) as address:
+        yield address
+    assert "Traceback" not in log.read_text()
+
+
+@contextmanager
+def answering(words: Sequence[str], environment: Mapping[str, str], log: Path) -> Iterator[str]:
+    """The address of ``kb serve`` with these ``words``, from its first answer on."""
+    port = free_port()
+    with log.open("w") as output:
         server = subprocess.Popen(
-            command(*words, "--without-worker"),
-            env={**kept, **told},
-            stdout=log,
-            stderr=log,
+            command(*words, "--port", str(port), "--without-worker"),
+            env=environment,
+            stdout=output,
+            stderr=output,
             text=True,
         )
         try:
@@ -47,7 +56,6 @@ def serving(site: Path, data: Path) -> Iterator[str]:
         finally:
             server.send_signal(signal.SIGINT)
             server.wait(timeout=PATIENCE)
-    assert "Traceback" not in (data.parent / f"{data.name}.log").read_text()
 
 
 class Street:

@@ -6,13 +6,11 @@ import io
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
 
@@ -21,8 +19,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import encode_multipart
 
 from tests.databases import SERVER, location_of
-from tests.stories.conftest import SITES
-from tests.webapp.test_cli import PATIENCE, free_port, wait_for
+from tests.stories.conftest import SITES, answering
+from tests.webapp.test_cli import PATIENCE
 
 pytestmark = pytest.mark.skipif(not SERVER, reason="no PostgreSQL: see .ci/services")
 
@@ -49,25 +47,6 @@ def kb(machine: Mapping[str, str], *arguments: str) -> str:
         [*KB, *arguments], env=machine, capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     return done.stdout
-
-
-@contextmanager
-def serving(machine: Mapping[str, str], log: Path) -> Iterator[str]:
-    port = free_port()
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [*KB, "serve", "--without-worker", "--port", str(port)],
-            env=machine,
-            stdout=output,
-            stderr=output,
-            text=True,
-        )
-        try:
-            wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(timeout=PATIENCE)
 
 
 def get(address: str) -> str:
@@ -107,7 +86,10 @@ def test_what_is_filed_at_one_machine_is_read_at_the_other(
     pulled = json.loads(kb(second, "index", "pull", "--json"))
     assert pulled["generation"] == pushed["generation"]
 
-    with serving(first, tmp_path / "1.log") as one, serving(second, tmp_path / "2.log") as two:
+    with (
+        answering((), first, tmp_path / "1.log") as one,
+        answering((), second, tmp_path / "2.log") as two,
+    ):
         path = "/api/v1/suggest?q=cannot+sign+in"
         suggested = json.loads(get(one + path))["suggestions"]
         assert json.loads(get(two + path))["suggestions"] == suggested != []

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Unpack
 
 from kb.errors import Unavailable
 from kb.search.embedded import EmbeddedEngine
-from kb.search.engine import READ_AT_ONCE, IndexWriter, OpenIndex
+from kb.search.engine import IndexWriter, OpenIndex, WriterOptions
 from kb.search.engines.opensearch.cluster import Cluster, ClusterAddress
 from kb.search.engines.opensearch.cluster_index import ClusterIndex, move_aliases, problem_of
 from kb.search.generations.generation import Generation, Generations
@@ -50,28 +50,13 @@ class OpenSearchEngine:
         self.cluster.load()
         return ClusterIndex(generation, self._embedded.open(generation), self.cluster)
 
-    def writer(
-        self,
-        *,
-        previous: Generation | None = None,
-        keep: int = 3,
-        operators: bool = True,
-        meaning: bool = False,
-        read: int = READ_AT_ONCE,
-        false_suggestions: int | None = None,
-        progress: Callable[[str, int, int], None] | None = None,
-    ) -> IndexWriter:
+    def writer(self, **options: Unpack[WriterOptions]) -> IndexWriter:
         from kb.search.engines.opensearch.cluster_writer import ClusterIndexWriter
 
-        builder = self._embedded.writer(
-            previous=previous,
-            keep=keep,
-            operators=operators,
-            meaning=meaning,
-            read=read,
-            false_suggestions=false_suggestions,
-            progress=progress,
-        )
         return ClusterIndexWriter(
-            builder, self.cluster, self.generations, self._embedded.open, progress
+            self._embedded.writer(**options),
+            self.cluster,
+            self.generations,
+            self._embedded.open,
+            options.get("progress"),
         )

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import os
 import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from io import BufferedReader
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from kb.blobs import BlobStore
-from kb.disk import sync
+from kb.disk import link_file, sync
 from kb.errors import Unavailable
 from kb.temporary_folder import temporary_folder
 
@@ -69,7 +68,7 @@ class LocalContents:
         if content.is_file():
             os.utime(content)
         else:
-            self._place(content, lambda draft: _link(path, draft))
+            self._place(content, lambda draft: _link_synced(path, draft))
 
     @contextlib.contextmanager
     def held(self, name: str) -> Iterator[Path | None]:
@@ -94,7 +93,7 @@ class LocalContents:
         return (path for path in self._folder.glob("*/*") if path.name[0] != ".")
 
     def path(self, name: str) -> Path:
-        return self._folder / name[:2] / name
+        return self._folder / name.lstrip(".")[:2] / name  # a draft is beside its content
 
     def _place(self, path: Path, fill: Callable[[Path], None]) -> None:
         """The whole file under its name and on the disk, or no file at all."""
@@ -199,13 +198,9 @@ def _write_synced(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _link(source: Path, path: Path) -> None:
-    """A further name of a synced file, or a copy where the file system has no such names."""
-    try:
-        os.link(source, path)
-    except OSError:
-        shutil.copyfile(source, path)
-        sync(path)
+def _link_synced(source: Path, path: Path) -> None:
+    link_file(source, path)
+    sync(path)
     os.utime(path)
 
 

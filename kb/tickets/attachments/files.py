@@ -62,7 +62,7 @@ class Attachments:
         """The file to read. Raises NotFound when it is gone, Unavailable."""
         with self._contents.held(attachment.key) as path:
             if path is None:
-                raise NotFound(f"The file {attachment.name} is missing. Ask support to restore it.")
+                raise _missing(attachment)
             return path.open("rb")
 
     def picture(self, attachment: Attachment) -> tuple[BinaryIO, str]:
@@ -81,7 +81,9 @@ class Attachments:
                 return shown.open("rb"), media_type
 
         with self._contents.held(attachment.key) as path:
-            data = None if path is None else encode_again(path, attachment.media_type)
+            if path is None:
+                raise _missing(attachment)
+            data = encode_again(path, attachment.media_type)
         if data is None:
             raise not_shown
         try:
@@ -142,3 +144,7 @@ def _attachment(name: str, media_type: str, size: int, key: str) -> Attachment:
 def _not_stored(name: str, error: OSError) -> Unavailable:
     sentence = f"{safe_name(name)} could not be stored ({error.strerror}). Nothing was saved."
     return Unavailable(sentence, field="attachments", retry_after=60)
+
+
+def _missing(attachment: Attachment) -> NotFound:
+    return NotFound(f"The file {attachment.name} is missing. Ask support to restore it.")

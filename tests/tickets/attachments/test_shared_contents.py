@@ -96,6 +96,29 @@ def test_what_no_ticket_names_is_swept_from_the_store(store: BlobStore, tmp_path
         attachments.open(orphan)
 
 
+def test_what_a_crash_left_half_written_is_swept(tmp_path: Path) -> None:
+    attachments = Attachments(tmp_path / "one")
+    [kept] = attachments.put([LOG])
+    [content] = files_in(tmp_path / "one")
+    draft = content.with_name(f".{content.name}.1a2b3c4d")
+    draft.write_bytes(b"half of it")
+    tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+    assert attachments.sweep(lambda: frozenset({kept.key}), before=tomorrow) == 1
+    assert not draft.exists()
+    assert read(attachments, kept) == LOG.data
+
+
+def test_a_picture_whose_file_is_gone_is_missing(tmp_path: Path) -> None:
+    attachments = Attachments(tmp_path / "one")
+    pixel = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(pixel, "PNG")
+    [kept] = attachments.put([Upload("screen.png", pixel.getvalue())])
+    [content] = files_in(tmp_path / "one")
+    content.unlink()
+    with pytest.raises(NotFound, match="missing"):
+        attachments.picture(kept)
+
+
 def test_a_backup_has_the_files_of_the_store(
     store: BlobStore, world: World, tmp_path: Path
 ) -> None:

@@ -56,8 +56,9 @@ def _connection_error(message: str, server: str) -> KbError | None:
     return None
 
 
-#: The last request may have been saved; a form that is sent again is saved only once.
-_NO_ANSWER: Final = "{server} does not answer. Try again in a minute; nothing is saved twice."
+#: A commit that was not answered may have been executed.
+_UNCERTAIN: Final = "Your last change may have been saved: check before you send it again."
+_NO_ANSWER: Final = f"{{server}} does not answer. {_UNCERTAIN}"
 
 _NO_ACCESS: Final = "{server} does not accept the user name or the password. Check KB_DATABASE."
 
@@ -72,7 +73,7 @@ _CONNECTION_MESSAGES: Final = (
     ("no pg_hba.conf entry", "{server} does not accept connections from this machine."),
     ("too many clients", "{server} has no free connection; nothing was saved."),
     ("timeout", _NO_ANSWER),
-    ("", "{server} cannot be reached; nothing was saved. Check that PostgreSQL is running."),
+    ("", f"{{server}} cannot be reached. Check that PostgreSQL is running. {_UNCERTAIN}"),
 )
 
 #: SQLSTATE, or its class -> the sentence.
@@ -85,11 +86,11 @@ _MESSAGES: Final = {
     ),
     "42P01": "{server} is not a database of Askfirst, or a table was removed from it.",
     "42501": "The user in KB_DATABASE has no access to some tables of {server}.",
-    "08": "The connection to {server} was lost; nothing was saved.",
+    "08": f"The connection to {{server}} was lost. {_UNCERTAIN}",
     "28": _NO_ACCESS,
     "3D": "{server} does not exist. Create the database, or check the name in KB_DATABASE.",
     "53": "{server} is out of memory or other resources; nothing was saved.",
-    "57": "{server} is shutting down or starting; nothing was saved.",
+    "57": f"{{server}} is shutting down or starting. {_UNCERTAIN}",
     "58": "The disk of {server} reported an error; nothing was saved.",
     "XX": "{server} is damaged or has an internal error; nothing was saved. See its log.",
 }

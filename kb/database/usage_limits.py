@@ -1,7 +1,8 @@
 """Usage limits that all server processes share: at most so many uses of a key in a time window.
 
-For what costs somebody else something, such as mails to an address. Limits on requests, which no
-disk has to remember, are in ``webapp.security.rate_limits``.
+For what costs somebody else something, such as mails to an address, and for requests that could be
+repeated on another machine. Other limits on requests, which no disk has to remember, are in
+``webapp.security.rate_limits``.
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ class UsageLimit:
     message: str
 
 
-def count_use(connection: Connection, limit: UsageLimit, now: dt.datetime) -> None:
-    """Counts one use. Raises TooMany, and counts nothing, when the limit is reached."""
-    wait = count_uses(connection, (limit,), now)
+def count_use(connection: Connection, limit: UsageLimit, now: dt.datetime) -> int:
+    """Counts one use, and returns how many more there may be in the window.
+
+    Raises TooMany, and counts nothing, when the limit is reached.
+    """
+    count, oldest = _uses(connection, limit, now)
+    wait = _wait(limit, count, oldest, now)
     if wait:
         raise TooMany(limit.message.format(minutes=-(-wait // 60)), retry_after=wait)
-
-
-def uses_left(connection: Connection, limit: UsageLimit, now: dt.datetime) -> int:
-    """How many more there may be in the window."""
-    count, _ = _uses(connection, limit, now)
-    return max(0, limit.maximum - count)
+    _insert(connection, limit, now)
+    return max(0, limit.maximum - count - 1)
 
 
 def count_uses(connection: Connection, limits: Sequence[UsageLimit], now: dt.datetime) -> int:
@@ -51,16 +52,20 @@ def count_uses(connection: Connection, limits: Sequence[UsageLimit], now: dt.dat
 
     Then it returns the seconds to wait until there is room in all of them.
     """
-    wait = max((_wait(connection, limit, now) for limit in limits), default=0)
+    waits = (_wait(limit, *_uses(connection, limit, now), now) for limit in limits)
+    wait = max(waits, default=0)
     if not wait:
         for limit in limits:
-            connection.execute(insert(USAGE).values(scope=limit.scope, key=limit.key, at=now))
+            _insert(connection, limit, now)
     return wait
 
 
-def _wait(connection: Connection, limit: UsageLimit, now: dt.datetime) -> int:
+def _insert(connection: Connection, limit: UsageLimit, now: dt.datetime) -> None:
+    connection.execute(insert(USAGE).values(scope=limit.scope, key=limit.key, at=now))
+
+
+def _wait(limit: UsageLimit, count: int, oldest: dt.datetime | None, now: dt.datetime) -> int:
     """The seconds until there is room for one more use, 0 if there is."""
-    count, oldest = _uses(connection, limit, now)
     if oldest is None or count < limit.maximum:
         return 0
     return max(1, int((oldest + limit.window - now).total_seconds()))

@@ -21,8 +21,8 @@ def noted_publications(database: Database) -> dict[str, dt.datetime | None]:
 
 def note_publications(database: Database, dates: Mapping[str, dt.datetime | None]) -> None:
     """Keeps what another worker has already recorded."""
-    rows = [{"document_id": id_, "published_at": at} for id_, at in dates.items()]
-    with database.write() as connection:
+    rows = [{"document_id": id_, "published_at": at} for id_, at in sorted(dates.items())]
+    with database.write_beside() as connection:
         upsert(connection, ARTICLE_PUBLICATIONS, rows, keys=("document_id",))
 
 

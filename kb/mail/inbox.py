@@ -249,10 +249,10 @@ class Inbox:
             )
         addresses = (*envelope.recipients, *(each.address for each in message.recipients))
         reply_addresses = ReplyAddresses(self._signing_keys())
-        texts = [split_reply_address(address)[1] for address in dict.fromkeys(addresses)]
+        tokens = [reply_addresses.verify(each, now=now) for each in dict.fromkeys(addresses)]
         for domain in self._domains():
-            texts += reply_tokens_in(" ".join(message.references), domain)
-        tokens = [reply_addresses.read(text, now=now) for text in texts]
+            texts = reply_tokens_in(" ".join(message.references), domain)
+            tokens += [reply_addresses.read(text, now=now) for text in texts]
         found = candidates(
             [token for token in tokens if token is not None],
             message.references,

@@ -257,9 +257,10 @@ class Partition:
         if question.title is not None:
             similar = self.title_ngrams.candidates(question.title, allowed)
         others = self.beyond_words(query, question)
+        beyond = others.documents
         if allowed is not None:
-            others = replace(others, documents=others.documents[allowed[others.documents]])
-        documents = _union(best, similar, others.documents)
+            beyond = beyond[allowed[beyond]]
+        documents = _union(best, similar, beyond)
         if query.curated is not None:
             documents = curate_candidates(documents, query.curated, allowed)
         return others.joined(documents, words(documents))

@@ -8,18 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from kb.analytics.deflection import EPISODE_EVENT_KINDS, MAX_EPISODE_EVENTS, scrub
 from kb.analytics.tables import EPISODES
 from kb.errors import Invalid, TooLarge, TooMany
-from tests.tickets.tickets import as_stored
+from tests.tickets.tickets import rows
 from tests.world import FRIDAY, HOUR, World
-
-
-def rows(world: World, query: str) -> list[Any]:
-    with world.database.read() as connection:
-        return [tuple(map(as_stored, row)) for row in connection.execute(text(query))]
 
 
 def test_an_episode_keeps_its_events_in_order(world: World) -> None:

@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Invalid, Unavailable
+from kb.sla.calendar import WEEKDAYS
 from kb.tickets.staff.choices import (
     STAFF_EVENTS,
     Reach,
@@ -29,7 +30,6 @@ REACH_TITLES = {
     Reach.UNASSIGNED: "Assigned to me, and unassigned",
     Reach.ALL: "All",
 }
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _PERSONAL_TITLES = {Reach.NONE: "No", Reach.MINE: "Yes"}
 
 

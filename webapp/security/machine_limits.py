@@ -11,7 +11,7 @@ import hashlib
 
 from limits import RateLimitItem
 
-from kb.database.usage_limits import UsageLimit, count_use, uses_left
+from kb.database.usage_limits import UsageLimit, count_use
 from webapp.context import centre, now
 
 COUNTED_BY_ALL = frozenset({"ticket", "desk"})
@@ -30,5 +30,4 @@ class MachineLimits:
             "You have sent too many requests. Try again in {minutes} minutes.",
         )
         with centre().database.write(f"{limit.scope} {limit.key.hex()}") as connection:
-            count_use(connection, limit, now())
-            return uses_left(connection, limit, now())
+            return count_use(connection, limit, now())

@@ -8,7 +8,7 @@ from pathlib import Path
 from kb.errors import Misconfigured
 from kb.mail.envelope import Envelope
 from kb.mail.listeners.intake import MailIntake
-from kb.mail.parsing.oversized import without_content
+from kb.mail.parsing.oversized import MOST_HEADERS, without_content
 
 LOG = logging.getLogger(__name__)
 _SEEN = ":2,S"
@@ -44,4 +44,4 @@ class Maildir:
             return path.read_bytes()
         LOG.warning("%s is larger than KB_MAIL_MEGABYTES allows.", path)
         with path.open("rb") as file:
-            return without_content(file.read(self._most_bytes), size, self._most_bytes)
+            return without_content(file.read(MOST_HEADERS), size, self._most_bytes)

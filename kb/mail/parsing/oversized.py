@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-_MOST = 256 * 1024  # octets of headers
+#: Octets of headers that are read.
+MOST_HEADERS = 256 * 1024
 _END = re.compile(rb"\r?\n\r?\n")
 _FIELD = re.compile(rb"^[!-9;-~]+:.*(?:\r?\n[ \t].*)*", re.MULTILINE)
 _ABOUT_CONTENT = (b"content-", b"mime-version:")
@@ -17,7 +18,7 @@ _MEGABYTE = 1024 * 1024
 
 def without_content(beginning: bytes, size: int, limit: int) -> bytes:
     """``beginning`` has the headers of a mail of ``size`` octets; ``limit`` are read here."""
-    head = _END.split(beginning[:_MOST], maxsplit=1)[0]
+    head = _END.split(beginning[:MOST_HEADERS], maxsplit=1)[0]
     fields = [
         field for field in _FIELD.findall(head) if not field.lower().startswith(_ABOUT_CONTENT)
     ]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -103,7 +102,7 @@ def _publish(
         for name in manifest.files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if name not in changed:
-                os.link(generation.path / name, folder / name)
+                link_file(generation.path / name, folder / name)
 
         save_arrays(folder / FORWARD_INDEX_FILE, saved | meanings.arrays())
         for part in partitions:

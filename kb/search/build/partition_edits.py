@@ -93,10 +93,7 @@ def edits_of(
     }
     if not edited.size:  # nothing but the places in the store: documents of others were edited
         return segment
-    words = {
-        number: saved_words(saved, row)
-        for number, row in zip(fresh.tolist(), rows_then, strict=True)
-    }
+    words = dict(zip(fresh.tolist(), saved_words(saved, rows_then), strict=True))
     then = _words_in_file(previous, edited, words)
     return segment | _pack_edits(index, edited, rows[edited], arrays, then)
 

@@ -8,6 +8,7 @@ scratch. It uses only what one audience could see before and can see now. Build 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,18 +162,19 @@ class _Texts:
         return np.bincount(distinct % max(1, words), minlength=words)
 
 
-def saved_words(saved: Arrays, row: int) -> list[str]:
-    """The different words of the document at ``row`` of a saved forward index."""
-    texts = _texts_of_saved(saved)
-    numbers = np.unique(
-        np.concatenate([words[ends[row] : ends[row + 1]] for words, ends in texts.fields()])
-    )
-    letters = saved["surfaces"]
+def saved_words(saved: Arrays, rows: Iterable[int]) -> Iterator[list[str]]:
+    """The different words of each document at one of ``rows`` of a saved forward index."""
+    texts, letters = _texts_of_saved(saved), saved["surfaces"]
     breaks = np.concatenate(([-1], np.flatnonzero(letters == ord("\n")), [letters.size]))
-    return [
-        bytes(letters[start + 1 : end]).decode("utf-8", "surrogatepass")
-        for start, end in zip(breaks[numbers].tolist(), breaks[numbers + 1].tolist(), strict=True)
-    ]
+    for row in rows:
+        numbers = np.unique(
+            np.concatenate([words[ends[row] : ends[row + 1]] for words, ends in texts.fields()])
+        )
+        bounds = zip(breaks[numbers].tolist(), breaks[numbers + 1].tolist(), strict=True)
+        yield [
+            bytes(letters[start + 1 : end]).decode("utf-8", "surrogatepass")
+            for start, end in bounds
+        ]
 
 
 def _texts_of_saved(saved: Arrays) -> _Texts:

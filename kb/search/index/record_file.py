@@ -10,12 +10,8 @@ import json
 import mmap
 import struct
 from array import array
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from kb.errors import Unavailable
 
@@ -41,13 +37,6 @@ class RecordWriter:
         raw = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
         self._file.write(raw)
         self._offsets.append(self._offsets[-1] + len(raw))
-
-    def copy(self, records: Records, first: int, last: int) -> None:
-        """Copy the records from ``first`` to ``last`` (half-open) as they are."""
-        offsets = records.offsets(first, last)
-        self._file.write(records.raw(first, last))
-        shift = self._offsets[-1] - offsets[0]
-        self._offsets.frombytes((offsets + shift)[1:].tobytes())
 
     def close(self) -> None:
         """Write the footer; closing twice changes nothing."""
@@ -86,18 +75,6 @@ class Records:
             raise IndexError(number)
         value, _ = _decode(self._map[self._offsets[number] : self._offsets[number + 1]].decode())
         return value
-
-    def read(self, numbers: Iterable[int]) -> list[Any]:
-        """Some records, in the order of ``numbers``."""
-        offsets, content = self._offsets, self._map
-        spans = [(offsets[number], offsets[number + 1]) for number in numbers]
-        return [_decode(content[start:end].decode())[0] for start, end in spans]
-
-    def offsets(self, first: int, last: int) -> NDArray[np.int64]:
-        """Where the records from ``first`` to ``last`` (half-open) begin in the file, and where the
-        last of them ends.
-        """
-        return np.frombuffer(self._offsets[first : last + 1], dtype=np.int64)
 
     def raw(self, first: int, last: int) -> bytes:
         """The bytes of the records from ``first`` to ``last`` (half-open)."""

@@ -227,7 +227,7 @@ class TicketLists:
 def place_of(row: TicketRow, status: str) -> QueuePlace:
     """Where the ticket stands in the queue of tickets of a status."""
     instant = (row.due.due if row.due else None) if _is_by_due(status) else row.created
-    return QueuePlace(row.urgent, instant, int(row.number.rpartition("-")[2]))
+    return QueuePlace(row.urgent, instant, ids.ticket_serial(row.number) or 0)
 
 
 def _is_by_due(status: str) -> bool:

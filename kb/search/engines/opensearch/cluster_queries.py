@@ -86,7 +86,7 @@ class Selection:
 
     def best(self, ranked: Clause, count: int, kinds: Sequence[str] = ()) -> dict[str, Any]:
         """The best of them by another measure, which has to have any of them."""
-        filters = [{"bool": self.matching()["bool"]}, *self._filtered()]
+        filters = [self.matching(), *self._filtered()]
         return _best(ranked, count, [*filters, *_of_kinds(kinds)])
 
     def among(self, keys: Sequence[int]) -> dict[str, Any]:

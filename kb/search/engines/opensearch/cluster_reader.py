@@ -20,7 +20,7 @@ from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.engines.opensearch import cluster_queries as queries
 from kb.search.engines.opensearch.cluster import Cluster, NoAnswer, Search
 from kb.search.index.facets import FACETS, ResultSet
-from kb.search.partition import BeyondWords, Partition
+from kb.search.partition import Partition
 from kb.search.query.curations import curate_candidates
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery
@@ -226,9 +226,7 @@ class ClusterReader:
         documents = self._joined({name: matched.answers[name] for name in best}, _NONE)
         if query.curated is not None:
             documents = np.setdiff1d(documents, query.curated.hidden)
-        return _only(others, documents).joined(
-            documents, self._local.bm25.scores(query.terms, documents)
-        )
+        return others.joined(documents, self._local.bm25.scores(query.terms, documents))
 
     def _list(self, matched: ClusterMatched, by_date: bool) -> Documents:
         """The first documents of a search in an order; requested if they have not been yet."""
@@ -245,14 +243,3 @@ class ClusterReader:
                 matched.instead = matched.local()
                 return _NONE
         return self._documents(matched.answers["listed"])
-
-
-def _only(others: BeyondWords, documents: Documents) -> BeyondWords:
-    """The reasons for those candidates that a search may show."""
-    return BeyondWords(
-        np.intersect1d(others.documents, documents),
-        others.question,
-        others.voted,
-        others.votes,
-        others.headed,
-    )

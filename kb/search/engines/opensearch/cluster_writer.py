@@ -146,7 +146,6 @@ class ClusterIndexWriter:
         self._remember([*self._made(), *names.values()])
         index = self._open_index(generation)
         with contextlib.closing(index), contextlib.closing(generation.store) as store:
-            audience_of = dict(store.audiences().values())
             changes = self._changes(store)
             targets = [
                 self._target(generation, index, file, name, changes) for file, name in names.items()
@@ -160,7 +159,7 @@ class ClusterIndexWriter:
             self._write([target for target in targets if target.source is not None], fresh)
 
             created = [
-                self._created(target, store, audience_of)
+                self._created(target, store, changes.now)
                 for target in targets
                 if target.source is None
             ]

@@ -63,12 +63,6 @@ class Conflict(KbError):
     code, status = "conflict", 409
 
 
-class StaleCursor(KbError):
-    """The position in a list that a program has kept is no longer valid."""
-
-    code, status = "stale-cursor", 410
-
-
 class PreconditionFailed(KbError):
     """The resource has changed since the client read it (RFC 9110, 15.5.13)."""
 

@@ -13,15 +13,13 @@ from flask import Response, jsonify, make_response, request
 
 from kb.errors import NotFound
 from kb.search.display.article_tree import article_nodes
-from kb.search.display.sections import ROOT, GuideSection
+from kb.search.display.sections import ROOT, ArticleOrder, GuideSection
 from kb.search.documents import DocumentKind
 from kb.search.results import Hit
 from webapp.api.paging import (
     conditional,
-    cursor_after,
     cursor_of,
     cursor_values,
-    next_cursor,
     page_of,
     page_size,
 )
@@ -133,14 +131,19 @@ def section(path: str) -> Response:
     if sections.section(path) is None:
         raise NotFound("There is no such section. GET /api/v1/sections lists all sections.")
 
-    of = f"sections/{path}"
-    count, start = page_size(), cursor_after(of, generation=generation)
-    contents = sections.contents(path, start=start, count=count)
-    more = start + count < contents.count
+    count, of = page_size(), f"sections/{path}"
+    cursor = cursor_values(of, str, int, int, float, str, str) or (generation, 0)
+    origin, start, *last = cursor
+    # As in the list of all articles.
+    after = ArticleOrder(*last) if origin != generation else None
+    contents = sections.contents(path, start=max(0, start), after=after, count=count)
+    following, end = None, contents.start + count
+    if contents.last is not None and end < contents.count:
+        following = cursor_of(of, generation, end, *contents.last)
     return page_of(
         "articles",
         [listed_article(hit) for hit in contents.articles],
-        next_cursor(of, start + count, generation=generation) if more else None,
+        following,
         total=contents.count,
         section=_section_json(contents.section),
         sections=[_section_json(each) for each in contents.sections],

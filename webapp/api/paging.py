@@ -1,9 +1,8 @@
 """Lists of the API, page by page: cursors, and the shape of a page.
 
 A cursor is opaque to its reader. It holds the entry after which the next page begins, and the list
-that it belongs to; a cursor of another list is refused. Changes in the meantime neither repeat nor
-skip other entries. Where a cursor holds only a position, as in a section, a cursor from an earlier
-generation of the index is refused.
+that it belongs to; a cursor of another list is refused. Changes in the meantime, such as another
+generation of the index, neither repeat nor skip other entries.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 
 from flask import Response, jsonify, request
 
-from kb.errors import Invalid, StaleCursor
+from kb.errors import Invalid
 
 DEFAULT_PAGE, LARGEST_PAGE = 25, 100
 _LONGEST = 4_000  # characters of a cursor
@@ -31,20 +30,11 @@ def page_size() -> int:
     return int(text)
 
 
-def cursor_after(of: str, *, generation: str = "") -> int:
-    """After how many entries, or after which number, the page begins; 0 for the first page.
-
-    Raises as ``cursor_values``, and StaleCursor for a cursor of another generation.
-    """
-    origin, after = cursor_values(of, str, int) or (generation, 0)
+def cursor_after(of: str) -> int:
+    """After which number the page begins; 0 for the first page. Raises as ``cursor_values``."""
+    (after,) = cursor_values(of, int) or (0,)
     if not 0 <= after < LARGEST_NUMBER:
         raise not_of_this_list()
-    if origin != generation:
-        raise StaleCursor(
-            "This cursor belongs to an earlier generation of the index. Start again "
-            "without a cursor.",
-            field="cursor",
-        )
     return int(after)
 
 
@@ -62,11 +52,7 @@ def cursor_values(of: str, *kinds: type) -> tuple[Any, ...]:
     raise not_of_this_list()
 
 
-def next_cursor(of: str, after: int, *, generation: str = "") -> str:
-    return cursor_of(of, generation, after)
-
-
-def cursor_of(of: str, *values: str | int | bool) -> str:
+def cursor_of(of: str, *values: str | float | bool) -> str:
     """A cursor that ``cursor_values`` reads."""
     packed = json.dumps([of, *values], separators=(",", ":"), ensure_ascii=False).encode()
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")

@@ -28,7 +28,6 @@ from webapp.api.paging import (
     cursor_after,
     cursor_of,
     cursor_values,
-    next_cursor,
     not_of_this_list,
     page_of,
 )
@@ -134,7 +133,7 @@ def mine() -> Response:
     return page_of(
         "tickets",
         [listed_ticket(row) for row in rows],
-        next_cursor("tickets", last) if last else None,
+        cursor_of("tickets", last) if last else None,
     )
 
 

@@ -7,6 +7,7 @@ and its order. How pages show them is not here.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import re
 import unicodedata
@@ -37,6 +38,21 @@ _OPENING = re.compile(r"^\W+")
 TitleKey = tuple[tuple[int, int, str], ...]
 
 
+class ArticleOrder(NamedTuple):
+    """Where an article stands in its section: as the index page lists it (``rank`` 0), else by its
+    number (1), else by its title (2). The path decides between equals.
+    """
+
+    rank: int
+    number: float
+    title: str
+    path: str
+
+    @property
+    def key(self) -> tuple[int, float, TitleKey, str]:
+        return (self.rank, self.number, title_key(self.title), self.path)
+
+
 class Listed(NamedTuple):
     """A document to be listed; its ``number`` is that of the index reader."""
 
@@ -61,12 +77,16 @@ class GuideSection:
 
 @dataclass(frozen=True, slots=True)
 class SectionContents:
-    """A section with what is directly in it; ``articles`` are the first of ``count``."""
+    """A section with what is directly in it; ``articles`` are those of ``count`` that begin at
+    ``start``, and ``last`` is the place of the last of them, None without any.
+    """
 
     section: GuideSection
     sections: tuple[GuideSection, ...]
     articles: tuple[Hit, ...]
     count: int
+    start: int = 0
+    last: ArticleOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +114,23 @@ class _Folder:
     @property
     def title(self) -> str:
         return self.index.title if self.index else folder_title(self.name)
+
+    @functools.cached_property
+    def listed(self) -> dict[str, int]:
+        """The names that the index page lists, with their positions."""
+        positions: dict[str, int] = {}
+        for name in self.index.place.contents if self.index else ():
+            slug = ids.path_part_slug(_stem(name.strip("/").partition("/")[0]))
+            positions.setdefault(slug, len(positions))
+        return positions
+
+    def order(self, page: Listed) -> ArticleOrder:
+        position, number, path = (
+            self.listed.get(_listed_name(page)),
+            page.place.order,
+            page.place.path,
+        )
+        return _order(position, number, page.title, path)
 
     @functools.cached_property
     def positions(self) -> dict[str, int]:
@@ -136,15 +173,25 @@ class Sections:
         around = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
         return tuple(self._section(self._folders[each]) for each in around)
 
-    def contents(self, path: str, *, start: int = 0, count: int) -> SectionContents:
-        """What is directly in the section at ``path``, with articles from ``start`` on."""
+    def contents(
+        self, path: str, *, start: int = 0, after: ArticleOrder | None = None, count: int
+    ) -> SectionContents:
+        """What is directly in the section at ``path``, with articles from ``start`` on, or after
+        the place of one that may be gone.
+        """
         folder = self._folders[path]
-        numbers = [article.number for article in folder.articles]
+        if after is not None:
+            start = bisect.bisect(
+                folder.articles, after.key, key=lambda page: folder.order(page).key
+            )
+        articles = folder.articles[start : start + count]
         return SectionContents(
             self._section(folder),
             tuple(map(self._section, folder.folders.values())),
-            self._hits(numbers[start : start + count]),
-            len(numbers),
+            self._hits([article.number for article in articles]),
+            len(folder.articles),
+            start,
+            folder.order(articles[-1]) if articles else None,
         )
 
     def all_contents(self, *, articles: int) -> tuple[SectionContents, ...]:
@@ -296,21 +343,18 @@ def _finish(folder: _Folder) -> None:
             del folder.folders[slug]
             folder.articles += filter(None, [inner.index])
 
-    listed = folder.index.place.contents if folder.index else ()
-    positions: dict[str, int] = {}
-    for name in listed:
-        slug = ids.path_part_slug(_stem(name.strip("/").partition("/")[0]))
-        positions.setdefault(slug, len(positions))
-
-    folder.articles.sort(
-        key=lambda page: _order(positions.get(_listed_name(page)), page.place.order, page.title)
+    folder.articles.sort(key=lambda page: folder.order(page).key)
+    folder.folders = dict(
+        sorted(
+            folder.folders.items(),
+            key=lambda item: (
+                _order(
+                    folder.listed.get(item[0]), _folder_order(item[1]), item[1].title, item[0]
+                ).key
+            ),
+        )
     )
-    folders = sorted(
-        folder.folders.items(),
-        key=lambda item: _order(positions.get(item[0]), _folder_order(item[1]), item[1].title),
-    )
-    folder.folders = dict(folders)
-    folder.total = len(folder.articles) + sum(inner.total for _, inner in folders)
+    folder.total = len(folder.articles) + sum(inner.total for inner in folder.folders.values())
 
 
 def _listed_name(page: Listed) -> str:
@@ -326,13 +370,12 @@ def _folder_order(folder: _Folder) -> float | None:
     return name_order(folder.name)
 
 
-def _order(position: int | None, order: float | None, title: str) -> tuple[int, float, TitleKey]:
-    """As the index page lists them, then by their numbers, then by title."""
+def _order(position: int | None, number: float | None, title: str, path: str) -> ArticleOrder:
     if position is not None:
-        return (0, position, ())
-    if order is not None:
-        return (1, order, title_key(title))
-    return (2, 0, title_key(title))
+        return ArticleOrder(0, float(position), "", path)
+    if number is not None:
+        return ArticleOrder(1, float(number), title, path)
+    return ArticleOrder(2, 0.0, title, path)
 
 
 def _walk(folder: _Folder) -> Iterator[_Folder]:

@@ -20,7 +20,7 @@ from kb.errors import Misconfigured, Unavailable
 from kb.experiments.experiments import Experiments
 from kb.insights.suggestion_outcomes import TitleOutcome, suggestion_outcomes
 from kb.jobs.index_runs import IndexRuns
-from kb.mail.dkim_check import signing_domains
+from kb.mail.dkim_check import check_signatures
 from kb.mail.inbox import Inbox, MailSite, SenderTrust
 from kb.mail.mail_links import MailLinks
 from kb.mail.repository import MailRepository
@@ -265,7 +265,7 @@ def _inbox(
         believed=SenderTrust(
             settings.mail_authority,
             settings.mail_sealers,
-            partial(signing_domains, name_server=settings.mail_dns) if settings.mail_dns else None,
+            partial(check_signatures, name_server=settings.mail_dns) if settings.mail_dns else None,
         ),
     )
 

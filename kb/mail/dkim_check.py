@@ -6,40 +6,45 @@ extra ``mail``. SPF is not checked here: only the server that took the mail know
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Collection
+import time
+from collections.abc import Callable
 from typing import Any
 
 from kb.errors import Misconfigured
+from kb.mail.rules.evidence import Signatures
 
 _MOST_SIGNATURES = 5
-_SECONDS = 5.0
+_SECONDS = 5.0  # for all keys of a mail
 
 
-def signing_domains(raw: bytes, *, name_server: str) -> Collection[str]:
-    """The domains whose signatures of the mail are valid.
-
-    ``name_server`` is an address, or ``system``. Raises Misconfigured without the extra.
-    """
-    return verified_domains(raw, _lookup(name_server))
+class KeyUnavailable(Exception):
+    """Nobody answers whether there is a key; later somebody may."""
 
 
-def verified_domains(raw: bytes, lookup: Callable[..., bytes | None]) -> frozenset[str]:
-    """``lookup`` gives the text record of a name, None for none."""
+def check_signatures(raw: bytes, *, name_server: str, port: int = 53) -> Signatures:
+    """``name_server`` is an address, or ``system``. Raises Misconfigured without the extra."""
+    return verify_signatures(raw, _lookup(name_server, port))
+
+
+def verify_signatures(raw: bytes, lookup: Callable[..., bytes | None]) -> Signatures:
+    """``lookup`` gives the text record of a name, None for none, and raises KeyUnavailable."""
     try:
         import dkim
     except ImportError:
         raise _missing() from None
-    domains = set()
+    valid, unchecked = set(), set()
     verifier = dkim.DKIM(raw, minkey=1024)
     signatures = [name for name, _ in verifier.headers if name.lower() == b"dkim-signature"]
     for index in range(min(len(signatures), _MOST_SIGNATURES)):
-        # Whatever is wrong with a signature, it proves nothing.
-        with contextlib.suppress(Exception):
-            verifier = dkim.DKIM(raw, minkey=1024)
+        verifier = dkim.DKIM(raw, minkey=1024)
+        try:
             if verifier.verify(idx=index, dnsfunc=lookup) and not _covers_part(verifier):
-                domains.add(verifier.domain.decode("ascii").lower())
-    return frozenset(domains)
+                valid.add(verifier.domain.decode("ascii").lower())
+        except KeyUnavailable:
+            unchecked.add(verifier.domain.decode("ascii", "replace").lower())
+        except Exception:  # noqa: S112 - whatever is wrong with a signature, it proves nothing
+            continue
+    return Signatures(frozenset(valid), frozenset(unchecked))
 
 
 def _covers_part(verifier: Any) -> bool:
@@ -47,22 +52,32 @@ def _covers_part(verifier: Any) -> bool:
     return b"l" in verifier.signature_fields
 
 
-def _lookup(name_server: str) -> Callable[..., bytes | None]:
+def _lookup(name_server: str, port: int) -> Callable[..., bytes | None]:
     try:
-        from dns import resolver
+        from dns import exception, resolver
     except ImportError:
         raise _missing() from None
-    asked = resolver.Resolver(configure=name_server == "system")
-    if name_server != "system":
-        asked.nameservers = [name_server]
-    asked.lifetime = _SECONDS
+    deadline = time.monotonic() + _SECONDS
 
     def lookup(name: bytes | str, timeout: float = _SECONDS) -> bytes | None:
         text = name.decode("ascii") if isinstance(name, bytes) else name
+        seconds = min(timeout, deadline - time.monotonic())
         try:
-            answer = asked.resolve(text, "TXT", lifetime=min(timeout, _SECONDS))
-        except Exception:
+            if seconds <= 0:
+                raise KeyUnavailable
+            asked = resolver.Resolver(configure=name_server == "system")
+            if name_server != "system":
+                asked.nameservers, asked.port = [name_server], port
+            answer = asked.resolve(text, "TXT", lifetime=seconds)
+        except (resolver.NXDOMAIN, resolver.NoAnswer, resolver.YXDOMAIN):
             return None
+        except (
+            exception.Timeout,
+            resolver.NoNameservers,
+            resolver.NoResolverConfiguration,
+            OSError,
+        ):
+            raise KeyUnavailable from None
         return next((b"".join(record.strings) for record in answer), None)
 
     return lookup

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from kb import ids
@@ -24,7 +24,7 @@ from kb.mail.reply_addresses import ReplyAddresses, split_reply_address
 from kb.mail.repository import MailRepository, ReceivedMail
 from kb.mail.rules.automatic import Automatic, automatic_kind, failed_deliveries
 from kb.mail.rules.decision import NOTE_COMMAND, Arrival, Plan, decide_mail
-from kb.mail.rules.evidence import Evidence, Verdict, judge_sender
+from kb.mail.rules.evidence import Evidence, Signatures, Verdict, judge_sender
 from kb.mail.rules.loops import Recent
 from kb.mail.rules.retries import MOST_TRIES
 from kb.mail.rules.threading import Part, Thread, Writer, candidates
@@ -53,13 +53,17 @@ _NOT_OF_THE_MAIL = (Unavailable, Misconfigured, OSError, MemoryError)
 _MOST_FAILURES = 3
 
 
+class _UnverifiedYet(Exception):
+    """A later try may verify the sender."""
+
+
 @dataclass(frozen=True, slots=True)
 class SenderTrust:
-    """Whose word about a sender counts; ``signed_by`` checks signatures here, if it may."""
+    """Whose word about a sender counts; ``signed_by`` checks DKIM signatures here, if it may."""
 
     authority: str = ""
     sealers: tuple[str, ...] = ()
-    signed_by: Callable[[bytes], Collection[str]] | None = None
+    signed_by: Callable[[bytes], Signatures] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +148,17 @@ class Inbox:
             if tries.exhausted:  # the last one has ended the process
                 outcome = self._give_up(name, raw, envelope, now)
             else:
-                outcome = self._process(name, raw, envelope, now)
+                outcome = self._process(
+                    name, raw, envelope, now, awaits_evidence=this_try.awaits_evidence
+                )
             self.spool.keep(name)
+        except _UnverifiedYet:
+            LOG.warning("The sender of the e-mail %s could not be verified yet.", name)
+            return MailOutcome(
+                Became.WAITING,
+                "It is stored and will be processed later. The name server in KB_MAIL_DNS gives no "
+                "answer about its signature.",
+            )
         except _NOT_OF_THE_MAIL as error:
             self.spool.save_tries(name, tries.put_off(now))
             why = error.sentence if isinstance(error, KbError) else str(error)
@@ -166,7 +179,15 @@ class Inbox:
         why = f"It could not be processed in {MOST_TRIES} tries. The log has the reason."
         return self._set_aside(name, raw, envelope, why, now)
 
-    def _process(self, name: str, raw: bytes, envelope: Envelope, now: dt.datetime) -> MailOutcome:
+    def _process(
+        self,
+        name: str,
+        raw: bytes,
+        envelope: Envelope,
+        now: dt.datetime,
+        *,
+        awaits_evidence: bool = False,
+    ) -> MailOutcome:
         try:
             message = read_message(raw)
         except Unreadable as error:
@@ -176,6 +197,8 @@ class Inbox:
         lists = mailbox.lists if mailbox else frozenset()
         automatic = automatic_kind(message, envelope, lists=lists)
         evidence = self._evidence(message, raw)
+        if evidence.open and awaits_evidence:
+            raise _UnverifiedYet
         limits = self._site.limits.of_site(self._site.policy)
         text = mail_text(message, limits)
         self._attachments.put(text.files)  # not while others wait to write

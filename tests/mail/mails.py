@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from email.message import EmailMessage
 
@@ -11,6 +11,7 @@ from kb.mail.envelope import Envelope, MailOutcome
 from kb.mail.inbox import Inbox, MailSite, SenderTrust
 from kb.mail.reply_addresses import ReplyAddresses, ReplyToken
 from kb.mail.repository import MailRepository
+from kb.mail.rules.evidence import Signatures
 from kb.mail.spool import Spool
 from kb.sla.policy import Mailbox
 from kb.tickets.attachments.files import Attachments
@@ -33,7 +34,7 @@ def inbox(
     *boxes: Mailbox,
     authority: str = AUTHORITY,
     sealers: tuple[str, ...] = (),
-    signed_by: Callable[[bytes], Collection[str]] | None = None,
+    signed_by: Callable[[bytes], Signatures] | None = None,
 ) -> Inbox:
     """``signed_by`` is asked if there is no ``authority``."""
     mailboxes = {box.address: box for box in boxes or (mailbox(),)}

@@ -7,12 +7,12 @@ import multiprocessing
 import os
 import shutil
 import signal
-from collections.abc import Collection
 from pathlib import Path
 
 from kb.mail.envelope import Became, Envelope
 from kb.mail.inbox import Inbox
 from kb.mail.parsing.guarded import ReaderEnded
+from kb.mail.rules.evidence import Signatures
 from kb.mail.rules.retries import MOST_TRIES, RetryState
 from tests.mail.mails import inbox, mail, receive
 from tests.world import DAY, FRIDAY, HOUR, World, build
@@ -20,20 +20,29 @@ from tests.world import DAY, FRIDAY, HOUR, World, build
 _POISON = b"It is poison."
 
 
-def broken(raw: bytes) -> Collection[str]:
+def broken(raw: bytes) -> Signatures:
     """Stands for anything of ours that fails, such as the encoder."""
     raise ReaderEnded("broken")
 
 
-def breaks_on_poison(raw: bytes) -> Collection[str]:
+def breaks_on_poison(raw: bytes) -> Signatures:
     if _POISON in raw:
         raise ZeroDivisionError
-    return ()
+    return Signatures()
 
 
-def ends_the_process(raw: bytes) -> Collection[str]:
+def ends_the_process(raw: bytes) -> Signatures:
     os.kill(os.getpid(), signal.SIGKILL)
-    return ()
+    return Signatures()
+
+
+def without_keys(raw: bytes) -> Signatures:
+    """As if the name server did not answer."""
+    return Signatures(unchecked=frozenset({"example.com"}))
+
+
+def with_keys(raw: bytes) -> Signatures:
+    return Signatures(valid=frozenset({"example.com"}))
 
 
 def read_every_hour(box: Inbox, hours: int) -> int:
@@ -64,6 +73,32 @@ def test_a_mail_that_always_fails_is_set_aside_after_the_last_try(world: World) 
     assert box.read_waiting(now=FRIDAY + MOST_TRIES * HOUR) == 1
     assert box.mails.quarantined() == 1
     assert box.spool.waiting() == []
+
+
+def test_a_sender_who_cannot_be_verified_yet_keeps_the_level(world: World) -> None:
+    outcome = receive(inbox(world, authority="", signed_by=without_keys), mail())
+    assert outcome.outcome is Became.WAITING
+    mended = inbox(world, authority="", signed_by=with_keys)
+    assert mended.read_waiting(now=FRIDAY + HOUR) == 1
+    (row,) = mended.mails.of_ticket(1001)
+    assert row.evidence["verdict"] == "pass"
+    assert mended.mails.level_title("KB-1001") == "Commercial"
+
+
+def test_a_sender_whom_nobody_can_verify_gets_a_ticket_within_half_an_hour(world: World) -> None:
+    box = inbox(world, authority="", signed_by=without_keys)
+    receive(box, mail())
+    minutes = [box.read_waiting(now=FRIDAY + minute * HOUR / 60) for minute in range(30)]
+    assert sum(minutes) == 1
+    (row,) = box.mails.of_ticket(1001)
+    assert row.evidence == {"verdict": "none", "domain": "example.com", "results": "dkim=temperror"}
+    assert box.mails.level_title("KB-1001") != "Commercial"
+
+
+def test_a_key_of_somebody_else_delays_nothing(world: World) -> None:
+    box = inbox(world, authority="", signed_by=without_keys)
+    outcome = receive(box, mail(sender="Dora <dora@example.org>"))
+    assert outcome.outcome is Became.TICKET
 
 
 def test_a_cause_outside_the_mail_never_counts(world: World) -> None:

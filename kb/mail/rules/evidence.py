@@ -29,14 +29,26 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Signatures:
+    """The domains whose DKIM signatures are valid, and those whose keys cannot be had now."""
+
+    valid: frozenset[str] = frozenset()
+    unchecked: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """``method`` decided, as ``authority`` or, without one, this portal has found it."""
+    """``method`` decided, as ``authority`` or, without one, this portal has found it.
+
+    ``open``: a key could not be had, and a later check may say more.
+    """
 
     verdict: Verdict
     domain: str = ""
     method: str = ""
     authority: str = ""
     results: Mapping[str, str] = field(default_factory=dict)  # method to result, for agents
+    open: bool = False
 
     @property
     def proven(self) -> bool:
@@ -63,12 +75,12 @@ def judge_sender(
     *,
     authority: str = "",
     sealers: Collection[str] = (),
-    signed_by: Callable[[], Collection[str]] | None = None,
+    signed_by: Callable[[], Signatures] | None = None,
 ) -> Evidence:
     """The evidence that ``sender``, the address in From, wrote the mail.
 
     ``authority`` is the one authserv-id that is believed, ``sealers`` are domains whose ARC seals
-    are, and ``signed_by`` gives the domains whose DKIM signatures are valid.
+    are, and ``signed_by`` checks the DKIM signatures.
     """
     domain = sender.rpartition("@")[2].lower()
     results = list(_results(headers, authority)) if authority else []
@@ -80,10 +92,13 @@ def judge_sender(
         sealed = _sealed(headers, results, domain, authority, sealers, shown)
         return sealed or evidence
     if signed_by is not None:
-        domains = sorted(signed_by())
-        shown["dkim"] = "pass" if domains else "none"
-        if any(aligned(each, domain) for each in domains):
+        signatures = signed_by()
+        shown["dkim"] = "pass" if signatures.valid else "none"
+        if any(aligned(each, domain) for each in signatures.valid):
             return Evidence(Verdict.PASS, domain, "dkim", "", shown)
+        if any(aligned(each, domain) for each in signatures.unchecked):
+            shown["dkim"] = "temperror"
+            return Evidence(Verdict.NONE, domain, results=shown, open=True)
     return Evidence(Verdict.NONE, domain, results=shown)
 
 

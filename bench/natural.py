@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import corpora
-from bench.relevance import Bm25
+from bench.rankers import Bm25
 from indexer.pipeline import IndexOptions, run_index
 from indexer.sources.walk import Source
 from kb.search.documents import Document, DocumentKind

@@ -17,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,11 @@ METRICS = {"nDCG@10": "nDCG@10", "MRR@10": "RR@10", "R@10": "R@10", "success@5":
 _FENCED = re.compile(
     r"^(?P<fence>```+|~~~+)(?!.*\{).*\n(?:.*\n)*?(?:(?P=fence)[ \t]*$|\Z)", re.MULTILINE
 )
+
+_HEADING = re.compile(
+    r"^(?P<level>#{1,6})[ \t]+(?P<text>\S[^\n]*?)[ \t]*(?:\{#[^}\n]*\}|#+)?[ \t]*$\n?", re.MULTILINE
+)
+_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
 
 Qrels = dict[str, dict[str, int]]  # query id -> document id -> relevance
 RankedAnswers = dict[str, list[tuple[str, float]]]  # query id -> (document id, score), best first
@@ -134,17 +140,41 @@ def _row(file: Path, number: int, line: str) -> dict[str, Any]:
 
 def _document(row: dict[str, Any]) -> Document:
     kind = str((row.get("metadata") or {}).get("kind", "doc")).split(":")[0]
-    text = str(row.get("text", ""))
     return Document(
         id=str(row["_id"]),
         kind=DocumentKind(kind) if kind in set(DocumentKind) else DocumentKind.DOC,
         title=str(row.get("title", "")),
-        sections=(Section("", (), text, _fenced_code(text)),),
+        sections=_sections(str(row.get("text", ""))),
     )
 
 
+def _sections(text: str) -> tuple[Section, ...]:
+    """The text under each Markdown heading, as a page's would be read; most judged sets of manuals
+    are in Markdown.
+    """
+    code = _fenced_code(text)
+    headings = [
+        heading
+        for heading in _HEADING.finditer(text)
+        if not any(region.start <= heading.start() < region.end for region in code)
+    ]
+    sections = [_section((), text[: headings[0].start() if headings else len(text)])]
+    path: list[tuple[int, str]] = []
+    for heading, following in zip_longest(headings, headings[1:]):
+        level = len(heading["level"])
+        outer = [(above, name) for above, name in path if above < level]
+        path = [*outer, (level, _LINK.sub(r"\1", heading["text"]))]
+        end = following.start() if following else len(text)
+        sections.append(_section(tuple(name for _, name in path), text[heading.end() : end]))
+    return tuple(sections)
+
+
+def _section(path: tuple[str, ...], text: str) -> Section:
+    return Section("", path, text, _fenced_code(text))
+
+
 def _fenced_code(text: str) -> tuple[Region, ...]:
-    """The code blocks of Markdown, which most judged sets of manuals are in; no directives."""
+    """The code blocks of Markdown; no directives."""
     return tuple(
         Region(RegionKind.CODE, fence.start(), fence.end()) for fence in _FENCED.finditer(text)
     )

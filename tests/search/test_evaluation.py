@@ -62,6 +62,23 @@ def test_a_perfect_answer_scores_one_and_a_querys_own_document_is_left_out(judge
     assert 0 < report.latency_ms["p50"] <= report.latency_ms["p99"]
 
 
+def test_pages_in_markdown_have_their_headings(judged: Path) -> None:
+    text = "Intro.\n\n## Reset a password {#reset}\nOpen it.\n\n```sh\n# no heading\n```\n\n"
+    text += "### On [a phone](/phone)\nTap.\n\n## Log out\n"
+    row = {"_id": "d4", "title": "Accounts", "text": text}
+    with (judged / "corpus.jsonl").open("a", encoding="utf-8") as corpus:
+        corpus.write(json.dumps(row) + "\n")
+    sections = evaluation.read_judged_set(judged).documents[-1].sections
+    assert [section.path for section in sections] == [
+        (),
+        ("Reset a password",),
+        ("Reset a password", "On a phone"),
+        ("Log out",),
+    ]
+    assert "# no heading" in sections[1].text
+    assert len(sections[1].regions) == 1
+
+
 def test_metrics_are_those_of_trec_eval() -> None:
     run = {"q": [("a", 1.0), ("b", 1.0), ("c", 1.0)]}
     metrics = evaluation.compute_metrics({"q": {"b": 1}}, run)

@@ -52,12 +52,13 @@ class Database(Protocol):
         rows.
         """
 
-    def join(self) -> AbstractContextManager[None]:
+    def join(self, *subjects: str) -> AbstractContextManager[None]:
         """Makes one transaction of all that this thread reads and writes in the block.
 
         Waiting for the disk takes longer than most writes. A ``write`` in the block that raises
-        leaves nothing of itself; if the block raises, nothing of it is left. Other writers wait
-        meanwhile: do nothing slow in it. Not to be nested.
+        leaves nothing of itself; if the block raises, nothing of it is left. It excludes others as
+        ``write`` does, and with ``subjects``, each write in the block adds its own. They wait until
+        its end: do nothing slow in it. Not to be nested.
         """
 
     def next_value(self, connection: Connection, counter: str) -> int:

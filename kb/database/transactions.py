@@ -46,11 +46,16 @@ class Transactions:
                 yield connection
 
     @contextlib.contextmanager
-    def write(self, begin: Begin) -> Iterator[Connection]:
+    def write(
+        self, begin: Begin, joining: Callable[[Connection], object] | None = None
+    ) -> Iterator[Connection]:
+        """``joining`` prepares a transaction that has begun before."""
         joined = self._joined.connection
         with self.translated_errors():
             if joined is not None:
                 with joined.begin_nested():
+                    if joining is not None:
+                        joining(joined)
                     yield joined
                 return
             with begin() as connection:

@@ -20,7 +20,7 @@ from kb.sla.policy import SlaPolicy
 from kb.tickets.lifecycle import Status
 from kb.tickets.recipients import staff_mails
 from kb.tickets.repository.due_tickets import DueTicket, DueTickets, due_serials
-from kb.tickets.repository.repository import ticket_subject
+from kb.tickets.repository.load import ticket_subject
 from kb.tickets.sla_targets import BREACH, Forecast, PolicyVersions, forecast
 from kb.tickets.staff.choices import StaffEvent, StaffEventFacts, StaffNews, told_of
 from kb.tickets.ticket import Alarm

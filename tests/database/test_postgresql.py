@@ -189,6 +189,7 @@ ONE_EVENT = (
 
 
 BESIDE = ("beside all others",)
+JOINED = ("joined to requester 1",)
 
 
 class Waiting:
@@ -201,7 +202,11 @@ class Waiting:
         self._thread.start()
 
     def _write(self, database: Database, subjects: tuple[str, ...]) -> None:
-        with database.write_beside() if subjects == BESIDE else database.write(*subjects):
+        joins = subjects[:1] == JOINED
+        with (
+            database.join("requester 1") if joins else contextlib.nullcontext(),
+            database.write_beside() if subjects == BESIDE else database.write(*subjects[joins:]),
+        ):
             self.has_turn.set()
             self.may_end.wait(30)
 
@@ -223,6 +228,10 @@ class Waiting:
         (BESIDE, BESIDE, True),
         (BESIDE, (), False),
         ((), BESIDE, False),
+        ((*JOINED, "ticket 1"), ("ticket 2",), True),
+        ((*JOINED, "ticket 1"), ("ticket 1",), False),
+        ((*JOINED, "ticket 1"), ("requester 1",), False),
+        ((*JOINED, "ticket 1"), (), False),
     ],
 )
 def test_writers_of_different_subjects_run_beside_each_other(

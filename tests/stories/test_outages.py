@@ -94,13 +94,14 @@ def test_a_database_that_fails_is_a_sentence_and_is_used_again_afterwards(
 
 
 @needs_postgresql
+@pytest.mark.parametrize("patience", [PATIENCE, Patience(connect=2, silence=0.3)])
 def test_a_database_that_stops_during_a_transaction_saves_all_of_it_or_nothing(
-    tmp_path: Path,
+    tmp_path: Path, patience: Patience
 ) -> None:
     clock = Clock()
     with faulty_postgresql(tmp_path) as (server, address), contextlib.ExitStack() as stack:
         breaker = Breaker(rest=REST, clock=clock)
-        database = PostgresqlServer(address, patience=PATIENCE, breaker=breaker).open()
+        database = PostgresqlServer(address, patience=patience, breaker=breaker).open()
         stack.callback(database.close)
         before = count(database)
 

@@ -243,7 +243,8 @@ def file_once(checked: CheckedForm, *, channel: str = "web") -> tuple[str, Perso
     # The guest, the ticket and the link are saved together, as each waits for the disk. Files are
     # saved first, while others may write.
     is_quick = not checked.draft.attachments
-    with portal.database.join() if is_quick else contextlib.nullcontext():
+    requester = f"requester {checked.customer.id if checked.customer else checked.guest[0]}"
+    with portal.database.join(requester) if is_quick else contextlib.nullcontext():
         customer = checked.customer or portal.accounts.guest(*checked.guest, now=time)
         number = portal.desk.filing.file(
             checked.draft, customer, key=checked.key, channel=channel, now=time

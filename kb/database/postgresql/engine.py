@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -21,7 +20,6 @@ from sqlalchemy import (
     Engine,
     Integer,
     Table,
-    TextClause,
     create_engine,
     event,
     text,
@@ -38,13 +36,14 @@ from kb.errors import KbError, Misconfigured
 #: Advisory locks are numbers that all users of a server share: this one begins with "askf".
 _ALL_WRITERS = 0x61736B66_00000000
 _STATEMENT_TIMEOUT = 60_000  # milliseconds; only a report over years comes near it
+_SILENT_NETWORK = 10  # seconds; libpq leaves the limits out where the system has none
 _OLDEST_VERSION = 130_000
 _SERVER = text(
     "SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS "
     "is_replica, current_setting('server_encoding') AS encoding, current_setting('fsync') = 'on' "
     "AND current_setting('synchronous_commit') <> 'off' AS syncs"
 )
-_LOCK_ALL = text("SELECT pg_advisory_xact_lock(:all)")
+_LOCK_NOTHING = f"SELECT pg_advisory_xact_lock_shared({_ALL_WRITERS})"
 _NEXT_VALUE = text("UPDATE counters SET value = value + 1 WHERE name = :counter RETURNING value")
 
 
@@ -63,6 +62,8 @@ class PostgresqlDatabase:
         self._breaker = breaker or Breaker()
         self._engine = _create_engine(url, deadline, patience)
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ")
+        # Its transactions begin with a statement of ours.
+        self._writing = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._counting = _create_engine(
             url, deadline, patience, "-c synchronous_commit=off", size=2
         )
@@ -77,13 +78,19 @@ class PostgresqlDatabase:
         return self._transactions.read(self._begin_reading)
 
     def write(self, *subjects: str) -> AbstractContextManager[Connection]:
-        return self._transactions.write(lambda: self._begin_writing(_locks(subjects)))
+        return self._write(_lock_statement(subjects))
 
     def write_beside(self) -> AbstractContextManager[Connection]:
-        return self._transactions.write(lambda: self._begin_writing(()))
+        return self._write(_LOCK_NOTHING)
 
-    def join(self) -> AbstractContextManager[None]:
-        return self._transactions.join(lambda: self._begin_writing(None))
+    def _write(self, lock: str) -> AbstractContextManager[Connection]:
+        return self._transactions.write(
+            lambda: self._begin_writing(lock),
+            joining=lambda connection: connection.exec_driver_sql(lock),
+        )
+
+    def join(self, *subjects: str) -> AbstractContextManager[None]:
+        return self._transactions.join(lambda: self._begin_writing(_lock_statement(subjects)))
 
     def next_value(self, connection: Connection, counter: str) -> int:
         """Counts in a separate transaction; otherwise, the first writer would block all others
@@ -155,16 +162,11 @@ class PostgresqlDatabase:
         self._breaker.answered()
 
     @contextlib.contextmanager
-    def _begin_writing(self, locks: Sequence[int] | None) -> Iterator[Connection]:
-        """``locks`` of the subjects; None excludes all other writers."""
+    def _begin_writing(self, lock: str) -> Iterator[Connection]:
         self._check_breaker()
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             # READ COMMITTED: each statement sees what was committed before the locks were granted.
-            if locks is None:
-                connection.execute(_LOCK_ALL, {"all": _ALL_WRITERS})
-            else:
-                names = {f"lock{position}": lock for position, lock in enumerate(locks)}
-                connection.execute(_lock_statement(len(locks)), {"all": _ALL_WRITERS, **names})
+            connection.exec_driver_sql(f"BEGIN; {lock}")
             yield connection
         self._breaker.answered()
 
@@ -174,19 +176,18 @@ def server_name(url: URL) -> str:
     return f"The database {url.database} at {url.host or 'the local socket'}:{url.port or 5432}"
 
 
-def _locks(subjects: Sequence[str]) -> Sequence[int] | None:
-    """In one order for all writers, so that no two wait for each other."""
+def _lock_statement(subjects: Sequence[str]) -> str:
+    """Without subjects, it excludes all other writers. A numeral is no parameter: the statement
+    that begins a transaction can then be sent with it.
+
+    Locks are taken from left to right, and in one order by all writers, so that no two wait for
+    each other.
+    """
     if not subjects:
-        return None
+        return f"SELECT pg_advisory_xact_lock({_ALL_WRITERS})"
     digests = (hashlib.blake2b(each.encode(), digest_size=8).digest() for each in subjects)
-    return sorted({int.from_bytes(digest, "big", signed=True) for digest in digests})
-
-
-@lru_cache(maxsize=64)
-def _lock_statement(count: int) -> TextClause:
-    """Locks are taken from left to right."""
-    subjects = (f", pg_advisory_xact_lock(:lock{position})" for position in range(count))
-    return text(f"SELECT pg_advisory_xact_lock_shared(:all){''.join(subjects)}")
+    numbers = sorted({int.from_bytes(digest, "big", signed=True) for digest in digests})
+    return ", ".join((_LOCK_NOTHING, *(f"pg_advisory_xact_lock({number})" for number in numbers)))
 
 
 def _create_engine(
@@ -206,6 +207,11 @@ def _create_engine(
             pool_use_lifo=True,
             connect_args={
                 "connect_timeout": patience.connect,
+                # A network that drops every packet of one connection.
+                "tcp_user_timeout": int(_SILENT_NETWORK * 1000),
+                "keepalives_idle": _SILENT_NETWORK // 2,
+                "keepalives_interval": 1,
+                "keepalives_count": _SILENT_NETWORK // 2,
                 "options": f"{timeouts} {plans} {setting}",
                 "application_name": "askfirst",
                 # Whatever the database or the environment says: else texts arrive as bytes.

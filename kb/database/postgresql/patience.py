@@ -6,22 +6,33 @@ the client, a stopped server or a network that drops every packet would block a 
 
 from __future__ import annotations
 
+import select
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Engine, event
+
+from kb.database.postgresql.errors import is_timeout
+
+#: Seconds after an answer in which a server is not asked whether it is still there.
+_FRESH = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
     """Seconds to wait: ``connect`` for a new connection (at least 2, the minimum of libpq),
     ``ping`` to check that a pooled connection still works, and ``answer`` for a statement.
+
+    A statement may take long, but a server that is alive accepts connections meanwhile. After each
+    ``silence``, it is therefore asked for one, and is given up if it does not answer that either.
     """
 
     connect: int = 4
     ping: float = 2.0
     answer: float = 65.0
+    silence: float = 3.0
 
 
 PATIENCE = Patience()
@@ -29,35 +40,18 @@ PATIENCE = Patience()
 
 def limit_waiting(engine: Engine, patience: Patience) -> None:
     """Makes the engine's connections give up and close after these times."""
-    from psycopg import Connection
-    from psycopg.errors import OperationalError
-
-    class ImpatientConnection(Connection[Any]):
-        seconds = patience.answer
-
-        def wait(self, gen: Any, *arguments: Any) -> Any:
-            return super().wait(self._until(gen, time.monotonic() + self.seconds), *arguments)
-
-        def _until(self, gen: Any, end: float) -> Any:
-            """Waits for ``gen``, and checks several times a second whether it has an answer."""
-            try:
-                state = next(gen)
-                while True:
-                    ready = yield state
-                    if time.monotonic() > end:
-                        self.pgconn.finish()  # a later statement would get this one's answer
-                        raise OperationalError("timeout: no answer")
-                    state = gen.send(ready)
-            except StopIteration as result:
-                return result.value
+    connection_type = _impatient(patience)
+    ping = engine.dialect.do_ping
 
     def connect(dialect: Any, record: Any, arguments: Any, options: Any) -> Any:
         del dialect, record
-        return ImpatientConnection.connect(*arguments, **options)
-
-    ping = engine.dialect.do_ping
+        connection = connection_type.connect(*arguments, **options)
+        connection.server_answers = lambda: _accepts_connections(arguments, options)
+        return connection
 
     def impatient_ping(connection: Any) -> bool:
+        if connection.is_fresh():
+            return True
         connection.seconds = patience.ping
         try:
             return bool(ping(connection))
@@ -66,3 +60,61 @@ def limit_waiting(engine: Engine, patience: Patience) -> None:
 
     event.listen(engine, "do_connect", connect)
     engine.dialect.do_ping = impatient_ping  # type: ignore[assignment]
+
+
+def _accepts_connections(arguments: Any, options: Any) -> bool:
+    """False if nobody says anything, not even that there are too many."""
+    from psycopg import Connection, Error
+
+    try:
+        Connection.connect(*arguments, **options).close()
+    except Error as error:
+        return not is_timeout(error)
+    return True
+
+
+def _impatient(patience: Patience) -> Any:
+    """The class of connections that give up."""
+    from psycopg import Connection
+    from psycopg.errors import OperationalError
+
+    class ImpatientConnection(Connection[Any]):
+        seconds = patience.answer
+        answered_at = 0.0
+        server_answers: Callable[[], bool]
+
+        def wait(self, gen: Any, *arguments: Any) -> Any:
+            result = super().wait(self._until(gen), *arguments)
+            self.answered_at = time.monotonic()
+            return result
+
+        def _until(self, gen: Any) -> Any:
+            """Waits for ``gen``, and checks several times a second whether it has an answer."""
+            start = time.monotonic()
+            end, look = start + self.seconds, start + patience.silence
+            try:
+                state = next(gen)
+                while True:
+                    ready = yield state
+                    now = time.monotonic()
+                    if now > end or (now > look and not (ready or self.server_answers())):
+                        self.pgconn.finish()  # a later statement would get this one's answer
+                        raise OperationalError("timeout: no answer")
+                    if now > look:
+                        look = time.monotonic() + patience.silence
+                    state = gen.send(ready)
+            except StopIteration as result:
+                return result.value
+
+        def is_fresh(self) -> bool:
+            """Whether the server has just answered, and has sent nothing since.
+
+            One that stops says so, or at least closes the connection, which can be read, too.
+            """
+            if time.monotonic() - self.answered_at > _FRESH:
+                return False
+            poll = select.poll()
+            poll.register(self.pgconn.socket, select.POLLIN)
+            return not poll.poll(0)
+
+    return ImpatientConnection

@@ -66,7 +66,8 @@ class SqliteDatabase:
     def write_beside(self) -> AbstractContextManager[Connection]:
         return self.write()
 
-    def join(self) -> AbstractContextManager[None]:
+    def join(self, *subjects: str) -> AbstractContextManager[None]:
+        del subjects
         return self._transactions.join(self._begin_writing)
 
     def next_value(self, connection: Connection, counter: str) -> int:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from kb.database import Database
 from kb.tickets.lifecycle import Status
-from kb.tickets.repository.load import ownership
+from kb.tickets.repository.load import ownership, ticket_subject
 from kb.tickets.tables import GUEST_LINKS, TICKETS
 
 _CLOSED_FOR_GOOD = (Status.SPAM_OR_DUPLICATE, Status.MERGED)
@@ -44,7 +44,7 @@ class GuestLinkRepository:
         of_guest = (GUEST_LINKS.c.ticket_id == serial, GUEST_LINKS.c.person_id == person_id)
         last_use = func.coalesce(GUEST_LINKS.c.opened_at, GUEST_LINKS.c.created_at)
         others = select(GUEST_LINKS.c.token_hash).where(*of_guest).order_by(last_use.desc())
-        with self._database.write() as connection:
+        with self._database.write(ticket_subject(serial)) as connection:
             if ownership(connection, serial)[1] in _CLOSED_FOR_GOOD:
                 return False
             newest = connection.execute(others.limit(keep - 1)).scalars().all()

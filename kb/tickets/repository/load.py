@@ -97,6 +97,11 @@ _OWNERSHIP = (
 # --- Facts for a decision
 
 
+def ticket_subject(serial: int) -> str:
+    """What a change of a ticket is saved under: two at once would decide on the same facts."""
+    return f"ticket {serial}"
+
+
 def ownership(connection: Connection, serial: int) -> tuple[Ownership, Status]:
     """Raises NotFound."""
     row = connection.execute(_OWNERSHIP, {"serial": serial}).first()

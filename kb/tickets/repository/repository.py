@@ -27,6 +27,7 @@ from kb.tickets.repository.agent_tools import AgentTools
 from kb.tickets.repository.copies import CopyRepository, confirmed_copies
 from kb.tickets.repository.guest_links import GuestLinkRepository, delete_guest_links
 from kb.tickets.repository.lists import ROWS, TicketLists
+from kb.tickets.repository.load import ticket_subject
 from kb.tickets.repository.requesters import RequesterRepository
 from kb.tickets.repository.secrets import SecretRepository
 from kb.tickets.staff.repository import StaffRepository
@@ -44,11 +45,6 @@ _TICKET = ROWS.add_columns(
 )
 
 Decide = Callable[[TicketFacts], Change]
-
-
-def ticket_subject(serial: int) -> str:
-    """What a change of a ticket is saved under: two at once would decide on the same facts."""
-    return f"ticket {serial}"
 
 
 def _of_key(key: IdempotencyKey) -> tuple[str, ...]:

@@ -64,9 +64,8 @@ def _read_apart(raw: bytes) -> ParsedMessage:
             ours.send_bytes(raw)
             if ours.poll(_MOST_SECONDS):
                 answer = ours.recv()
-                process.join(_SECONDS)
         if answer is None:
-            process.join(1)
+            process.join(1)  # for its exit code
     finally:
         process.kill()
         process.join()

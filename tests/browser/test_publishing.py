@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from indexer.pipeline import IndexOptions, run_index
+from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from tests.browser.conftest import Door, Served
 from tests.browser.test_pages import check
+from tests.indexing import run_index
 from tests.webapp.test_cli import PATIENCE, command, environment, free_port, wait_for
 from tests.webapp.world import open_centre, settings_of
 

@@ -16,6 +16,7 @@ from kb.search.build.meaning_run import read_meanings
 from kb.search.generations.generation import Generations
 from kb.site.site_file import load_site
 from tests.content.pages import CONTENT
+from tests.indexing import run_index
 
 TODAY = dt.date(2026, 11, 23)
 HELP_CENTRE = "help-centre"
@@ -56,7 +57,7 @@ def index_site(site: str, data: Path) -> Report:
         meaning=True,
         false_suggestions=10,
     )
-    return pipeline.run_index(options)
+    return run_index(options)
 
 
 def read_site(drafts: Path, data: Path) -> None:

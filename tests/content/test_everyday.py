@@ -17,6 +17,7 @@ from kb.search.documents import Document
 from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
 from tests.content.conftest import Centre
+from tests.indexing import run_index
 
 #: What a sentence about an error says.
 ERROR = re.compile(
@@ -91,9 +92,7 @@ def test_every_heading_and_error_sentence_of_the_starter_site_shows_its_page(
     write_site(site)
     sources = walk.parse_sources((f"doc={site / 'docs'}", f"faq={site / 'faq'}"), content=site)
     today = dt.date(2026, 11, 23)
-    pipeline.run_index(
-        pipeline.IndexOptions(sources, data, today, meaning=True, false_suggestions=10)
-    )
+    run_index(pipeline.IndexOptions(sources, data, today, meaning=True, false_suggestions=10))
     generation = Generations(data).current()
     assert generation is not None
     with contextlib.closing(generation.store) as store:

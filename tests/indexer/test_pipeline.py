@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from indexer import pipeline
 from indexer.pipeline import IndexOptions
 from indexer.report import Report
 from indexer.sources import walk
@@ -17,6 +16,7 @@ from kb.search.documents import Document
 from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
 from tests.indexer.conftest import codes
+from tests.indexing import run_index
 
 TODAY = dt.date(2026, 11, 23)
 
@@ -47,9 +47,9 @@ def _counts(report: Report) -> tuple[int, int, int, int]:
 def test_a_second_run_changes_nothing(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.", b_md="# B\n\nText.")
     options = _options(tmp_path, f"doc={root}")
-    first = pipeline.run_index(options)
+    first = run_index(options)
     before = _documents(tmp_path)
-    second = pipeline.run_index(options)
+    second = run_index(options)
     assert (first.published, first.generation, _counts(first)) == (True, "000001", (2, 0, 0, 0))
     assert (second.published, second.generation, _counts(second)) == (False, "000001", (0, 0, 0, 2))
     assert (second.documents, second.kinds) == (2, {"doc": 2})
@@ -59,10 +59,10 @@ def test_a_second_run_changes_nothing(tmp_path: Path, root: Path) -> None:
 def test_only_what_changed_is_read_and_the_rest_is_taken_over(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nOld.", b_md="# B\n\nText.", c_md="# C\n\nText.")
     options = _options(tmp_path, f"doc={root}")
-    pipeline.run_index(options)
+    run_index(options)
     _write(root, a_md="# A\n\nNew words.", d_md="# D\n\nText.")
     (root / "c.md").unlink()
-    report = pipeline.run_index(options)
+    report = run_index(options)
     assert (_counts(report), report.read) == ((1, 1, 1, 1), 2)
     documents = _documents(tmp_path)
     assert sorted(documents) == ["doc/a", "doc/b", "doc/d"]
@@ -72,11 +72,11 @@ def test_only_what_changed_is_read_and_the_rest_is_taken_over(tmp_path: Path, ro
 def test_an_incremental_run_equals_a_full_one(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\n[b](b.md) [c](c.md)", b_md="# B\n\nText.")
     options = _options(tmp_path, f"doc={root}")
-    pipeline.run_index(options)
+    run_index(options)
     _write(root, c_md="---\nuid: see\n---\n# C\n\nText.", b_md="---\nuid: bee\n---\n# B\n\nText.")
-    pipeline.run_index(options)
+    run_index(options)
     step_by_step = _documents(tmp_path)
-    report = pipeline.run_index(dataclasses.replace(options, full=True))
+    report = run_index(dataclasses.replace(options, full=True))
     assert report.read == 3
     assert _documents(tmp_path) == step_by_step
     assert '"/help/doc/bee"' in step_by_step["doc/a"].html
@@ -86,9 +86,9 @@ def test_an_incremental_run_equals_a_full_one(tmp_path: Path, root: Path) -> Non
 def test_a_changed_part_makes_what_includes_it_stale(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\n[!INCLUDE [x](includes/p.md)]", includes__p_md="Old part.")
     options = _options(tmp_path, f"doc={root}")
-    pipeline.run_index(options)
+    run_index(options)
     _write(root, includes__p_md="The new part.")
-    report = pipeline.run_index(options)
+    report = run_index(options)
     assert _counts(report) == (0, 1, 0, 0)
     assert _documents(tmp_path)["doc/a"].text() == "The new part."
 
@@ -96,9 +96,9 @@ def test_a_changed_part_makes_what_includes_it_stale(tmp_path: Path, root: Path)
 def test_a_picture_that_arrives_later_is_shown(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\n![A dog](dog.png)")
     options = _options(tmp_path, f"doc={root}")
-    assert codes(pipeline.run_index(options).findings) == ["image-not-found"]
+    assert codes(run_index(options).findings) == ["image-not-found"]
     (root / "dog.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    report = pipeline.run_index(options)
+    report = run_index(options)
     assert _counts(report) == (0, 1, 0, 0)
     assert report.findings == []
 
@@ -106,26 +106,24 @@ def test_a_picture_that_arrives_later_is_shown(tmp_path: Path, root: Path) -> No
 def test_what_expires_goes_on_its_day_without_an_edit(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.", b_md="---\nexpiryDate: 2026-12-01\n---\n# B\n\nText.")
     options = _options(tmp_path, f"doc={root}")
-    pipeline.run_index(options)
+    run_index(options)
     assert sorted(_documents(tmp_path)) == ["doc/a", "doc/b"]
-    pipeline.run_index(dataclasses.replace(options, today=dt.date(2026, 12, 1)))
+    run_index(dataclasses.replace(options, today=dt.date(2026, 12, 1)))
     assert sorted(_documents(tmp_path)) == ["doc/a"]
-    assert not pipeline.run_index(
-        dataclasses.replace(options, today=dt.date(2026, 12, 2))
-    ).published
+    assert not run_index(dataclasses.replace(options, today=dt.date(2026, 12, 2))).published
 
 
 def test_two_files_with_one_uid_both_stay_and_keep_their_ids(tmp_path: Path, root: Path) -> None:
     _write(root, b_md="---\nuid: x\n---\nB text.", c_md="---\nuid: x\n---\nC text.")
     options = _options(tmp_path, f"doc={root}")
-    report = pipeline.run_index(options)
+    report = run_index(options)
     assert {id_: document.source for id_, document in _documents(tmp_path).items()} == {
         "doc/x": "content/b.md",
         "doc/x-2": "content/c.md",
     }
     assert codes(report.findings) == ["address-taken"]
     _write(root, a_md="---\nuid: x\n---\nA text.")
-    pipeline.run_index(options)
+    run_index(options)
     assert {document.source: id_ for id_, document in _documents(tmp_path).items()} == {
         "content/a.md": "doc/x-3",
         "content/b.md": "doc/x",
@@ -136,12 +134,12 @@ def test_two_files_with_one_uid_both_stay_and_keep_their_ids(tmp_path: Path, roo
 def test_a_moved_file_is_found_under_its_old_address(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.", b_md="# B\n\nOther.")
     options = _options(tmp_path, f"doc={root}")
-    pipeline.run_index(options)
+    run_index(options)
     (root / "guides").mkdir()
     (root / "a.md").rename(root / "guides" / "a.md")
-    pipeline.run_index(options)
+    run_index(options)
     _write(root, b_md="# B\n\nAnother.")
-    pipeline.run_index(options)
+    run_index(options)
     current = Generations(tmp_path / "data").current()
     assert current is not None
     found = current.store.document("doc/a")
@@ -152,18 +150,18 @@ def test_a_moved_file_is_found_under_its_old_address(tmp_path: Path, root: Path)
 def test_one_bad_file_never_stops_the_others(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.", bad_md="\x00\x01" * 300, worse_html="<html>")
     (root / "unreadable.json").write_text('{"post_stream": ')
-    report = pipeline.run_index(_options(tmp_path, f"doc={root}"))
+    report = run_index(_options(tmp_path, f"doc={root}"))
     assert report.published
     assert report.documents == 1
     assert len(report.skipped) == 3
-    again = pipeline.run_index(_options(tmp_path, f"doc={root}"))
+    again = run_index(_options(tmp_path, f"doc={root}"))
     assert again.findings == report.findings
 
 
 def test_a_source_without_anything_readable_is_refused(tmp_path: Path, root: Path) -> None:
     (root / "a.yml").write_text("a: b")
     with pytest.raises(Invalid, match=r"content/a\.yml") as caught:
-        pipeline.run_index(_options(tmp_path, f"doc={root}"))
+        run_index(_options(tmp_path, f"doc={root}"))
     assert caught.value.field == "source"
     assert Generations(tmp_path / "data").current() is None
 
@@ -171,9 +169,9 @@ def test_a_source_without_anything_readable_is_refused(tmp_path: Path, root: Pat
 def test_a_damaged_generation_is_rebuilt(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.")
     options = _options(tmp_path, f"doc={root}")
-    pipeline.run_index(options)
+    run_index(options)
     (tmp_path / "data" / "index" / "gen-000001" / "ledger.json").write_text("{")
-    report = pipeline.run_index(options)
+    report = run_index(options)
     assert report.published
     assert len(report.notes) == 1
     assert "000001" in report.notes[0]
@@ -182,7 +180,7 @@ def test_a_damaged_generation_is_rebuilt(tmp_path: Path, root: Path) -> None:
 
 def test_checking_publishes_nothing(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\n![x](gone.png)")
-    report = pipeline.run_index(_options(tmp_path, f"doc={root}", check_only=True))
+    report = run_index(_options(tmp_path, f"doc={root}", check_only=True))
     assert (report.published, report.documents, len(report.findings)) == (False, 1, 1)
     assert not (tmp_path / "data").exists()
 
@@ -196,9 +194,9 @@ def test_the_repeated_blocks_of_a_site_go_also_when_one_page_changes(
     )
     _write(root, **{f"p{number}_html": page.format(number) for number in range(12)})
     options = _options(tmp_path, f"doc={root}")
-    pipeline.run_index(options)
+    run_index(options)
     _write(root, p3_html=page.format("3 and more"))
-    assert pipeline.run_index(options).read == 1
+    assert run_index(options).read == 1
     texts = [document.text() for document in _documents(tmp_path).values()]
     assert all(
         "Words" in text and "Our site" not in text and "Imprint" not in text for text in texts
@@ -218,7 +216,7 @@ def test_a_menu_that_names_its_page_goes_and_the_pages_own_words_stay(
         "<p><a href='p3.html'>Previous {0}</a></p><div>Imprint</div></body></html>"
     )
     _write(root, **{f"p{number}_html": page.format(number) for number in range(12)})
-    pipeline.run_index(_options(tmp_path, f"doc={root}"))
+    run_index(_options(tmp_path, f"doc={root}"))
     document = _documents(tmp_path)["doc/p4"]
     assert (document.title, document.text()) == ("Page 4", "Words of 4.\n\nSee also 4")
 
@@ -234,7 +232,7 @@ def test_kinds_and_roots_live_side_by_side(tmp_path: Path) -> None:
     options = IndexOptions(
         walk.parse_sources(words, content=tmp_path / "c"), tmp_path / "data", TODAY
     )
-    report = pipeline.run_index(options)
+    report = run_index(options)
     assert report.kinds == {"doc": 1, "faq": 2, "forum": 1}
     html = _documents(tmp_path)["doc/a"].html
     assert 'href="/help/faq/a/how-so"' in html
@@ -244,8 +242,8 @@ def test_kinds_and_roots_live_side_by_side(tmp_path: Path) -> None:
 
 def test_a_source_gives_its_audience_to_pages_that_name_none(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.", b_md="---\naudience: public\n---\n# B\n\nText.")
-    pipeline.run_index(_options(tmp_path, f"doc={root}"))
-    report = pipeline.run_index(_options(tmp_path, f"doc@staff={root}"))
+    run_index(_options(tmp_path, f"doc={root}"))
+    report = run_index(_options(tmp_path, f"doc@staff={root}"))
     assert report.published
     documents = _documents(tmp_path)
     assert {id_: document.audience for id_, document in documents.items()} == {
@@ -262,7 +260,7 @@ def test_references_resolve_for_the_readers_of_a_page_only(tmp_path: Path, root:
         b_md=hidden.format("audience: staff"),
     )
     options = _options(tmp_path, f"doc={root}")
-    report = pipeline.run_index(options)
+    report = run_index(options)
     searcher = Searcher(tmp_path / "data", budget_ms=60_000)
     assert codes(report.findings) == ["reference-restricted"]
     assert searcher.search("xylophonium").total == 0
@@ -274,15 +272,15 @@ def test_references_resolve_for_the_readers_of_a_page_only(tmp_path: Path, root:
 
     # A draft is nobody's.
     _write(root, b_md=hidden.format("draft: true"))
-    pipeline.run_index(options)
+    run_index(options)
     assert "ylophonium" not in _documents(tmp_path)["doc/a"].html
 
     # Once everybody may see the page, its title is shown; the page that links it is read again.
     _write(root, b_md=hidden.format("audience: public"))
-    pipeline.run_index(options)
+    run_index(options)
     assert ">Xylophonium</a>" in _documents(tmp_path)["doc/a"].html
     _write(root, b_md=hidden.format("audience: staff"))
-    pipeline.run_index(options)
+    run_index(options)
     assert "ylophonium" not in _documents(tmp_path)["doc/a"].html
 
 
@@ -299,7 +297,7 @@ def test_a_publish_that_the_disk_does_not_confirm_is_not_said_to_have_failed(
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", fail_once_current_moved)
-    report = pipeline.run_index(options)
+    report = run_index(options)
     assert (report.published, report.generation) == (True, "000001")
     assert len(report.notes) == 1
     assert list(_documents(tmp_path)) == ["doc/a"]

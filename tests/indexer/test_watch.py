@@ -4,12 +4,13 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from indexer import pipeline, watch
+from indexer import watch
 from indexer.pipeline import IndexOptions
 from indexer.report import Report
 from indexer.sources import walk
 from kb.search.searcher import Searcher
 from tests.indexer.conftest import TODAY
+from tests.indexing import run_index
 
 
 def test_each_change_is_published_and_a_failure_does_not_end_the_watch(
@@ -21,7 +22,7 @@ def test_each_change_is_published_and_a_failure_does_not_end_the_watch(
     order = IndexOptions(
         walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY, curations=decided
     )
-    pipeline.run_index(order)
+    run_index(order)
     reports: list[Report] = []
     sentences: list[str] = []
 

@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 import pytest
 from sqlalchemy import select
 
-from indexer.pipeline import IndexOptions, run_index
+from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from kb.ids import ticket_serial
 from kb.notifications.tables import NOTICES
 from kb.settings import load_settings
 from kb.site.site_file import load_site
+from tests.indexing import run_index
 from tests.stories.conftest import SITES
 from tests.webapp.world import MONDAY, OPEN, Portal, build, number_of, part_of
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from indexer.pipeline import IndexOptions, run_index
+from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from tests.browser.conftest import Door
+from tests.indexing import run_index
 from tests.stories.conftest import SITES, serving
 from tests.webapp.world import MONDAY
 

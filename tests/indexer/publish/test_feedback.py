@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from indexer import pipeline
 from indexer.pipeline import IndexOptions
 from indexer.publish import feedback
 from indexer.sources import walk
@@ -21,6 +20,7 @@ from kb.people.person import Person
 from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
 from kb.tickets import actions
+from tests.indexing import run_index
 from tests.world import FRIDAY, HOUR, World, build, draft
 
 TODAY = dt.date(2026, 6, 6)
@@ -65,22 +65,22 @@ def found(order: IndexOptions, query: str) -> list[str]:
 def test_a_ticket_votes_for_what_its_answer_linked_until_it_is_solved_no_more(
     order: IndexOptions,
 ) -> None:
-    first = pipeline.run_index(order)
+    first = run_index(order)
     assert (first.published, first.voters) == (True, 0)
     assert found(order, "contraption hums") == []
     world = build(order.data)
     with contextlib.closing(world.database):
         number = solved(world, PRIVATE, "doc/oil")
         # One privately filed ticket changes nothing.
-        assert not pipeline.run_index(order).published
+        assert not run_index(order).published
         world.desk.act(number, world.alice, actions.reopen("Again."), now=FRIDAY + HOUR)
         number = solved_by_three(world, f"{PRIVATE} again", "doc/oil")
-        taught = pipeline.run_index(order)
+        taught = run_index(order)
         assert (taught.published, taught.voters, taught.read) == (True, 3, 0)
         assert found(order, "my contraption hums") == ["doc/oil"]
-        assert not pipeline.run_index(order).published
+        assert not run_index(order).published
         world.desk.act(number, world.alice, actions.reopen("It hums again."), now=FRIDAY + 2 * HOUR)
-        assert pipeline.run_index(order).published
+        assert run_index(order).published
         assert found(order, "my contraption hums") == []
 
 
@@ -88,7 +88,7 @@ def test_no_word_of_a_private_title_is_in_the_index(order: IndexOptions) -> None
     world = build(order.data)
     solved_by_three(world, PRIVATE, "doc/oil")
     world.database.close()
-    assert pipeline.run_index(order).voters == 3
+    assert run_index(order).voters == 3
     current = Generations(order.data).current()
     assert current
     whole = b"".join(path.read_bytes() for path in current.path.rglob("*") if path.is_file())
@@ -100,13 +100,13 @@ def test_a_link_to_a_missing_document_does_not_vote(order: IndexOptions) -> None
     world = build(order.data)
     solved_by_three(world, PRIVATE, "doc/gone")
     world.database.close()
-    assert pipeline.run_index(order).published
+    assert run_index(order).published
     assert found(order, "contraption hums") == []
 
 
 def test_without_a_ticket_database_nothing_is_missed(order: IndexOptions) -> None:
     assert feedback.read_feedback(order.data, FRIDAY, queries=True) == feedback.SearchFeedback()
-    assert pipeline.run_index(order).notes == []
+    assert run_index(order).notes == []
     assert not (order.data / "tickets.db").exists()
 
 
@@ -115,14 +115,14 @@ def test_a_damaged_ticket_database_is_reported_and_search_is_published(
 ) -> None:
     order.data.mkdir()
     (order.data / "tickets.db").write_bytes(b"this is no database, " * 100)
-    report = pipeline.run_index(order)
+    report = run_index(order)
     assert report.published
     assert any("does not learn" in note for note in report.notes)
-    assert not pipeline.run_index(order).published
+    assert not run_index(order).published
 
 
 def test_what_visitors_ask_most_is_compared_in_a_check(order: IndexOptions) -> None:
-    pipeline.run_index(order)
+    run_index(order)
     world = build(order.data)
     now = dt.datetime.now(dt.UTC)
     QueryLog(world.database).count(
@@ -131,7 +131,7 @@ def test_what_visitors_ask_most_is_compared_in_a_check(order: IndexOptions) -> N
     QueryLog(world.database).count([("mail of alice@example.com", "public")] * 5, now=now)
     world.database.close()
     (order.sources[0].path / "oil.md").unlink()
-    report = pipeline.run_index(replace(order, check_only=True))
+    report = run_index(replace(order, check_only=True))
     assert report.compared == 1
     (change,) = report.changes
     assert (change.query, change.times, change.before[0]) == ("oil the roller", 3, "doc/oil")

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import pipeline
 from indexer.pipeline import IndexOptions
 from indexer.publish import gate
 from indexer.sources import walk
@@ -19,6 +18,7 @@ from kb.search.generations.generation import Generations
 from kb.search.index.array_file import load_arrays, save_arrays
 from kb.search.searcher import Searcher
 from tests.indexer.conftest import TODAY
+from tests.indexing import run_index
 from tests.search.library import document
 
 
@@ -38,25 +38,25 @@ def test_losing_most_documents_is_refused_and_the_old_ones_serve(
 ) -> None:
     _pages(root, 30)
     options = dataclasses.replace(_options(tmp_path, root), drop=50)
-    pipeline.run_index(options)
+    run_index(options)
     for number in range(5, 30):
         (root / f"p{number:02}.md").unlink()
-    report = pipeline.run_index(options)
+    report = run_index(options)
     assert not report.published
     assert len(report.refused) == 1
     assert f"Not published: {report.refused[0]}" in list(report.lines())
     assert Generations(options.data).names() == ["000001"]
     assert Searcher(options.data).counts()["doc"] == 30
-    assert pipeline.run_index(dataclasses.replace(options, drop=100)).published
+    assert run_index(dataclasses.replace(options, drop=100)).published
 
 
 def test_a_handful_may_go(tmp_path: Path, root: Path) -> None:
     _pages(root, 3)
     options = dataclasses.replace(_options(tmp_path, root), drop=0)
-    pipeline.run_index(options)
+    run_index(options)
     (root / "p01.md").unlink()
     (root / "p02.md").unlink()
-    assert pipeline.run_index(options).published
+    assert run_index(options).published
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_golden_queries_guard_the_publish_as_the_gate_says(
     options = dataclasses.replace(
         _options(tmp_path, root), golden=tmp_path / "golden.toml", gate=gate
     )
-    report = pipeline.run_index(options)
+    report = run_index(options)
     assert report.published is published
     golden = [
         (finding.code, finding.line)
@@ -94,13 +94,13 @@ def test_a_check_shows_what_would_change_and_publishes_nothing(tmp_path: Path, r
     (root / "a.md").write_text("# Reset your password\n\nUse the link.")
     (root / "b.md").write_text("# Find an invoice\n\nUnder billing.")
     options = _options(tmp_path, root)
-    pipeline.run_index(options)
+    run_index(options)
     (root / "a.md").unlink()
     (root / "c.md").write_text("# Change or reset the password\n\nIn your profile.")
     check = dataclasses.replace(
         options, check_only=True, queries=("reset the password", "find an invoice")
     )
-    report = pipeline.run_index(check)
+    report = run_index(check)
     assert [(c.query, c.before, c.after) for c in report.changes] == [
         ("reset the password", ("doc/a",), ("doc/c",))
     ]
@@ -148,18 +148,18 @@ def test_curations_are_published_and_a_change_of_them_alone_publishes(
     file = root.parent / "curations.toml"
     file.write_text('[[queries]]\nquery = "widgets"\npin = ["doc/p02", "doc/gone"]\n')
     options = dataclasses.replace(_options(tmp_path, root), curations=file)
-    report = pipeline.run_index(options)
+    report = run_index(options)
     assert [(finding.code, finding.line) for finding in report.findings] == [
         ("curated-document-not-found", 3)
     ]
     assert Searcher(options.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p02"
-    assert not pipeline.run_index(options).published
+    assert not run_index(options).published
     file.write_text('[[queries]]\nquery = "widgets"\npin = ["doc/p01"]\n')
-    assert pipeline.run_index(options).published
+    assert run_index(options).published
     assert Searcher(options.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p01"
     file.write_text("[[queries]]\n")
     with pytest.raises(Misconfigured, match=r"curations\.toml:1:"):
-        pipeline.run_index(options)
+        run_index(options)
     assert Searcher(options.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p01"
 
 
@@ -173,19 +173,19 @@ def test_pages_that_become_public_are_told_and_wait_for_consent(tmp_path: Path, 
     (root / "a.md").write_text("# A\n\nText.")
     (root / "b.md").write_text("---\naudience: staff\n---\n# B\n\nOther text.")
     options = _options(tmp_path, root)
-    first = pipeline.run_index(options)
+    first = run_index(options)
     assert first.newly_public == ("doc/a",)
 
     (root / "b.md").write_text("# B\n\nOther text.")
     (root / "a.md").rename(root / "c.md")  # moved: it was public before
-    report = pipeline.run_index(dataclasses.replace(options, check_only=True))
+    report = run_index(dataclasses.replace(options, check_only=True))
     assert (report.newly_public, report.refused) == (("doc/b",), [])
     assert report.json()["newly_public"] == ["doc/b"]
 
-    refused = pipeline.run_index(dataclasses.replace(options, ask_for_public=True))
+    refused = run_index(dataclasses.replace(options, ask_for_public=True))
     assert (refused.published, len(refused.refused), refused.newly_public) == (
         False,
         1,
         ("doc/b",),
     )
-    assert pipeline.run_index(options).published
+    assert run_index(options).published

@@ -3,12 +3,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from indexer import pipeline
 from indexer.pipeline import IndexOptions
 from indexer.publish import media
 from indexer.sources import walk
 from kb.search.generations.generation import PICTURES_FILE, Generations
 from tests.indexer.conftest import TODAY
+from tests.indexing import run_index
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -24,17 +24,17 @@ def test_pictures_go_with_the_last_generation_that_shows_them(tmp_path: Path, ro
     order = dataclasses.replace(
         IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY), keep=2
     )
-    pipeline.run_index(order)
+    run_index(order)
     (root / "i.png").write_bytes(PNG + b"22")
     (tmp_path / "data" / "media" / "somebody-elses.txt").write_bytes(PNG + b"0")
-    pipeline.run_index(order)
+    run_index(order)
     assert _pictures(order.data) == [b"0", b"1", b"22"]  # the generation before may serve again
     (root / "b.md").write_text("# B\n\nOther text.")
-    pipeline.run_index(order)
+    run_index(order)
     assert _pictures(order.data) == [b"0", b"22"]
     (root / "a.md").unlink()
-    pipeline.run_index(order)
-    pipeline.run_index(dataclasses.replace(order, full=True))
+    run_index(order)
+    run_index(dataclasses.replace(order, full=True))
     assert _pictures(order.data) == [b"0"]
 
 
@@ -43,7 +43,7 @@ def test_nothing_goes_while_a_generation_does_not_say_what_it_shows(
 ) -> None:
     (root / "i.png").write_bytes(PNG)
     (root / "a.md").write_text("# A\n\n![i](i.png)")
-    pipeline.run_index(IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY))
+    run_index(IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY))
     ledger = tmp_path / "data" / "index" / "gen-000001" / "ledger.json"
     ledger.write_text("{}")
     assert media.remove_unused(tmp_path / "data" / media.MEDIA_FOLDER, [ledger]) == 0
@@ -56,7 +56,7 @@ def test_the_pictures_of_an_earlier_version_have_the_audiences_of_their_document
     (root / "a.png").write_bytes(PNG)
     (root / "a.md").write_text("---\naudience: staff\n---\n# A\n\nText. ![p](a.png)")
     (root / "b.md").write_text("# B\n\nText.")
-    pipeline.run_index(IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY))
+    run_index(IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY))
     current = Generations(tmp_path / "data").current()
     assert current is not None
     told = current.pictures()

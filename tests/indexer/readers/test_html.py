@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer import pipeline
 from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from kb.search.searcher import Searcher
 from tests.indexer.conftest import Read
+from tests.indexing import run_index
 
 
 def test_asciidoctor_pages_lose_their_frame_and_keep_their_callouts(read: Read) -> None:
@@ -104,7 +104,7 @@ def test_a_redirect_page_becomes_an_alias(tmp_path: Path) -> None:
     order = IndexOptions(
         walk.parse_sources([f"doc={docs}"]), tmp_path / "data", dt.date(2026, 11, 23)
     )
-    report = pipeline.run_index(order)
+    report = run_index(order)
     assert [(finding.source, finding.code) for finding in report.skipped] == [
         ("docs/gone.html", "only-navigation"),
         ("docs/old.html", "redirect-page"),
@@ -112,5 +112,5 @@ def test_a_redirect_page_becomes_an_alias(tmp_path: Path) -> None:
     searcher = Searcher(order.data)
     assert searcher.article("doc/old").id == "doc/new"
     (docs / "new.html").write_text(PAGE.format("Newer", ""))
-    pipeline.run_index(order)
+    run_index(order)
     assert Searcher(order.data).article("doc/old").id == "doc/new"

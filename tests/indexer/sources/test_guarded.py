@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from indexer import pipeline
 from indexer.pipeline import IndexOptions
 from indexer.report import Report
 from indexer.sources import walk
 from kb.search.analysis.tokenizer import index_words
 from kb.search.generations.generation import Generations
+from tests.indexing import run_index
 
 TODAY = dt.date(2026, 11, 23)
 
 
 def run(tmp_path: Path, root: Path) -> Report:
     order = IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY)
-    return pipeline.run_index(dataclasses.replace(order))
+    return run_index(dataclasses.replace(order))
 
 
 def test_a_file_name_that_is_not_utf8_stops_nothing(tmp_path: Path, root: Path) -> None:

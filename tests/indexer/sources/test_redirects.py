@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from indexer import pipeline
 from indexer.pipeline import IndexOptions
 from indexer.sources import redirects, walk
 from indexer.sources.format_detection import Unreadable
 from kb.search.generations.generation import Generations
 from tests.indexer.conftest import TODAY, Read, codes
+from tests.indexing import run_index
 
 
 def _leads(tmp_path: Path, root: Path) -> dict[str, str]:
-    pipeline.run_index(IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY))
+    run_index(IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY))
     current = Generations(tmp_path / "data").current()
     assert current is not None
     asked = (
@@ -85,15 +85,15 @@ def test_links_to_a_file_that_is_gone_lead_where_its_redirect_does(
     (root / "install" / "new.md").write_text("# New\n\n## Steps\n\nText.")
     (root / "a.md").write_text("# A\n\n[one](install/old.md#steps) and [two](install/gone.md).")
     options = IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY)
-    assert codes(pipeline.run_index(options).findings) == ["link-not-found", "link-not-found"]
+    assert codes(run_index(options).findings) == ["link-not-found", "link-not-found"]
 
     rows = [{"source_path": "install/old.md", "redirect_url": "/site/install/new"}]
     (root / ".openpublishing.redirection.json").write_text(json.dumps({"redirections": rows}))
-    report = pipeline.run_index(options)
+    report = run_index(options)
     assert codes(report.findings) == ["link-not-found"]
     current = Generations(tmp_path / "data").current()
     assert current is not None
     document = current.store.document("doc/a")
     assert document is not None
     assert 'href="/help/doc/install/new#s-steps"' in document.html
-    assert pipeline.run_index(options).changed == 0
+    assert run_index(options).changed == 0

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from indexer.pipeline import IndexOptions, run_index
+from indexer.pipeline import IndexOptions
 from indexer.report import Report
 from indexer.sources import walk
 from kb.errors import NotFound
 from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
 from tests.earlier_version import EXPECTED, extract
+from tests.indexing import run_index
 
 VOTED_QUERY = "cleaning the still leaves a violet stain"
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from indexer.pipeline import IndexOptions, run_index
+from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from kb.search.documents import DocumentKind
+from tests.indexing import run_index
 from tests.webapp.world import (
     MONDAY,
     Browser,

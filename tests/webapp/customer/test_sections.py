@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.pipeline import IndexOptions, run_index
+from indexer.pipeline import IndexOptions
 from indexer.sources import walk
+from tests.indexing import run_index
 from tests.webapp.world import MONDAY, Browser, Portal, build, same_for, settings_of
 
 FILES = {

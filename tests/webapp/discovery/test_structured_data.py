@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from indexer.pipeline import IndexOptions, run_index
+from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from kb.search.documents import DocumentKind
+from tests.indexing import run_index
 from tests.webapp.world import MONDAY, Browser, Portal, build, document, publish, settings_of
 
 #: Type -> what it must have and what else it may have: what search engines require

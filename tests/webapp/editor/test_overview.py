@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.pipeline import IndexOptions, run_index
+from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from kb.people.person import Role
 from kb.search import weights
@@ -20,6 +20,7 @@ from kb.search.build.builder import IndexBuilder
 from kb.search.documents import SuggestionOutcome
 from kb.search.generations.findings import FindingsFile
 from kb.search.generations.generation import Generations
+from tests.indexing import run_index
 from tests.webapp.world import (
     DOCUMENTS,
     MONDAY,

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from indexer.pipeline import IndexOptions, run_index
+from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from kb.jobs.index_runs import IndexRun, IndexRunKind
 from kb.search.generations.previews import PreviewFile
+from tests.indexing import run_index
 from tests.jobs.test_index_runner import report
 from tests.webapp.editor.test_overview import text_of
 from tests.webapp.world import (

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from werkzeug.routing import Rule
 
-from indexer.pipeline import IndexOptions, run_index
+from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from kb import ids
 from kb.mail.envelope import Became
@@ -27,6 +27,7 @@ from kb.people.person import OPERATOR
 from kb.tickets.copies import Copies
 from kb.tickets.guest_links import GuestLinks
 from kb.tickets.repository.repository import TicketRepository
+from tests.indexing import run_index
 from tests.webapp.world import MONDAY, Portal, build, guest, number_of, settings_of, ticket
 
 #: A word or some bytes of each thing, and the people who may see it.

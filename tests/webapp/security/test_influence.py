@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.pipeline import IndexOptions, run_index
+from indexer.pipeline import IndexOptions
 from indexer.sources import walk
+from tests.indexing import run_index
 from tests.webapp.world import MONDAY, Portal, build, number_of, settings_of, ticket
 
 #: Headers with a time, a name of the request, or the length of the tokens that are taken out.

@@ -7,6 +7,7 @@ milliseconds.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 from indexer import pipeline
 from indexer.pipeline import IndexOptions
@@ -16,10 +17,15 @@ from indexer.worker_pool import WorkerPool
 _POOL = WorkerPool(1)
 
 
-def run_index(options: IndexOptions) -> Report:
+@contextlib.contextmanager
+def reading_process() -> Iterator[WorkerPool]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(_POOL)
-        report = pipeline.run_index(options, pool=_POOL)
+        yield _POOL
         # After an error, the process may still be reading what was asked: only then is it stopped.
         stack.pop_all()
-    return report
+
+
+def run_index(options: IndexOptions) -> Report:
+    with reading_process() as pool:
+        return pipeline.run_index(options, pool=pool)

@@ -24,6 +24,7 @@ from indexer.pipeline import IndexOptions, run_index
 from indexer.readers.site_index import ID_PREFIX
 from indexer.report import Progress
 from indexer.sources.walk import SourceFile, walk_files
+from indexer.worker_pool import WorkerPool
 from kb import ids
 from kb.search.documents import Document, DocumentKind, visible_to
 from kb.temporary_folder import temporary_folder
@@ -74,15 +75,16 @@ def check(
     *,
     catalogue: Path | None = None,
     progress: Progress = lambda *_: None,
+    pool: WorkerPool | None = None,
 ) -> list[Issue]:
-    """All issues, by file and line. Raises what ``run_index`` raises."""
+    """All issues, by file and line. ``pool`` and errors are those of ``run_index``."""
     # Brings numpy.
     from kb.search.installation import search_engine
 
     gate = "warn" if options.golden else "off"
     with temporary_folder("kb-check-") as data:
         options = replace(options, data=data, cluster="", full=True, drop=100, gate=gate)
-        report = run_index(options, progress=progress)
+        report = run_index(options, progress=progress, pool=pool)
         generation = search_engine(data).generations.current()
         documents = list(generation.store.all()) if generation else []
         if generation:

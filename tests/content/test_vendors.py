@@ -22,6 +22,7 @@ from kb.site.site_file import load_site
 from kb.sla.policy_file import load_policy
 from kb.tickets.catalogue import load_catalogue
 from tests.content.pages import CONTENT
+from tests.indexing import reading_process
 
 VENDORS = sorted(path.parent for path in (CONTENT / "examples").glob("*/site.toml"))
 TODAY = dt.date(2026, 11, 23)
@@ -51,7 +52,8 @@ def _issues(folder: Path, data: Path) -> list[Issue]:
         meaning=True,
         false_suggestions=10,
     )
-    return checks.check(options, catalogue=folder / "catalogue.toml")
+    with reading_process() as pool:
+        return checks.check(options, catalogue=folder / "catalogue.toml", pool=pool)
 
 
 def test_there_are_three_vendors() -> None:

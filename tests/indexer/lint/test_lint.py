@@ -17,6 +17,7 @@ from indexer.lint.checks import Issue
 from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from tests.indexer.conftest import TODAY
+from tests.indexing import reading_process
 
 PNG = b"\x89PNG\r\n\x1a\n"
 _LONG = (
@@ -30,7 +31,8 @@ _LONG = (
 def _check(tmp_path: Path, root: Path, catalogue: str = "") -> list[Issue]:
     (tmp_path / "catalogue.toml").write_text(catalogue)
     order = IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY)
-    return checks.check(order, catalogue=tmp_path / "catalogue.toml")
+    with reading_process() as pool:
+        return checks.check(order, catalogue=tmp_path / "catalogue.toml", pool=pool)
 
 
 @pytest.mark.parametrize(
@@ -185,9 +187,9 @@ def test_the_help_centre_has_no_issues() -> None:
     content = Path(__file__).parents[3] / "content"
     words = [f"doc={content}/docs", f"faq={content}/faq", f"forum={content}/forum"]
     order = IndexOptions(walk.parse_sources(words, content=content), content / "none", TODAY)
-    assert [
-        str(problem) for problem in checks.check(order, catalogue=content / "catalogue.toml")
-    ] == []
+    with reading_process() as pool:
+        issues = checks.check(order, catalogue=content / "catalogue.toml", pool=pool)
+    assert [str(issue) for issue in issues] == []
 
 
 def test_mail_addresses_in_links_and_encodings_are_checked(tmp_path: Path, root: Path) -> None:

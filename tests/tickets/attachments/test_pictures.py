@@ -15,9 +15,11 @@ from kb.tickets.ticket import Attachment, Upload
 SCRIPT = b"<script>alert(1)</script>"
 
 
-def picture(format_: str, size: tuple[int, int] = (40, 30), **about: object) -> bytes:
+def picture(
+    format_: str, size: tuple[int, int] = (40, 30), *, mode: str = "RGB", **about: object
+) -> bytes:
     stream = io.BytesIO()
-    Image.new("RGB", size, "teal").save(stream, format_, **about)
+    Image.new(mode, size).save(stream, format_, **about)
     return stream.getvalue()
 
 
@@ -63,7 +65,7 @@ def test_large_pictures_are_shown_smaller(tmp_path: Path) -> None:
         ("a.png", picture("PNG")[:60]),
         ("a.jpg", b"\xff\xd8\xff" + SCRIPT),
         ("a.gif", b"GIF89a" + SCRIPT),
-        ("a.png", picture("PNG", (30_000, 30_000))),
+        ("a.png", picture("PNG", (8_000, 5_001), mode="1")),  # a pixel row too many
     ],
 )
 def test_what_is_no_picture_is_not_shown(tmp_path: Path, name: str, data: bytes) -> None:

@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CACHE := .cache
+# Images of Python often set it. Each of the many processes that tests start would compile all sources again.
+unexport PYTHONDONTWRITEBYTECODE
 
 # What reads and writes the database is tested on PostgreSQL as well, if there is one.
 ON_POSTGRESQL := $(addprefix tests/,analytics experiments gaps insights jobs mail notifications people privacy problems programs subscriptions tickets webhooks worker)

@@ -17,7 +17,7 @@ from indexer.sources.walk import SourceFile
 from kb.search.documents import PUBLIC
 
 #: Raised when a reader changes, so that everything is read anew.
-VERSION = 11
+VERSION = 12
 
 
 @dataclass(frozen=True, slots=True)

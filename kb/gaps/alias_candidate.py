@@ -37,8 +37,6 @@ class AliasCandidates:
         self, published: Generation, document: Document, aliases: Sequence[str]
     ) -> Iterator[Searcher]:
         """Answers like ``published``, but with additional aliases for one document."""
-        with contextlib.closing(published.store) as store:
-            others = [name for name in store.rows() if name != document.id]
         tickets = [
             ResolvedTicket(link.title, link.document_ids, link.solved_at, link.customer)
             for link in resolved_links(self._database, most=_MOST_LESSONS)
@@ -61,7 +59,11 @@ class AliasCandidates:
                 )
                 for each in suggestion_outcomes(self._database, most=_MOST_LESSONS)
             )
-            writer.carry_over(others)
+            store = stack.enter_context(contextlib.closing(published.store))
+            others = [name for name in store.rows() if name != document.id]
+            if writer.carry_over(others) < len(others):  # what an earlier version has built
+                for page in store.documents(others):
+                    writer.add(page)
             writer.add(replace(document, aliases=(*document.aliases, *aliases)))
             prepared = writer.prepare(ledger={}, settings=published.manifest.settings)
             yield stack.enter_context(Searcher.on(prepared))

@@ -202,11 +202,11 @@ def test_an_answer_cut_short_says_so(tmp_path: Path) -> None:
 
 def test_where_the_only_index_is_damaged_the_file_is_named_and_what_to_do(tmp_path: Path) -> None:
     publish(tmp_path, operators=False)
-    damaged = tmp_path / "index" / "gen-000001" / "words.arrays"
+    damaged = tmp_path / "index" / "gen-000001" / "words-000000.arrays"
     damaged.write_bytes(damaged.read_bytes()[:-1])
     for _ in range(2):
         with pytest.raises(
-            Unavailable, match=r"damaged.*000001.*words\.arrays.*`kb index --full`"
+            Unavailable, match=r"damaged.*000001.*words-000000\.arrays.*`kb index --full`"
         ) as told:
             Searcher(tmp_path).search("port")
         assert str(tmp_path) in told.value.sentence

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import MappingProxyType
 
-#: Raised when the same text would get other words, stems or fields: what was read is read again.
-ANALYSIS = 2
 ENGLISH = "en"
 #: Language -> the Snowball stemmer that PyStemmer has for it.
 STEMMERS = MappingProxyType(

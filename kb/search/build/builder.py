@@ -17,24 +17,24 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kb.disk import link_file, sync
 from kb.errors import Unavailable
 from kb.search.build import calibration
-from kb.search.build.document_facts import saved_columns
-from kb.search.build.forward_index import (
-    FORWARD_INDEX_FILE,
-    ForwardIndex,
-    can_be_carried_over,
-    passage_ranges,
-)
+from kb.search.build.forward_index import WORDS_FILE, ForwardIndex
 from kb.search.build.outcomes import refined
 from kb.search.build.partition_edits import edits_of
 from kb.search.build.partition_writer import partition_arrays
-from kb.search.build.passage_meanings import find_meanings, passage_text
+from kb.search.build.passage_meanings import (
+    MEANINGS_FILE,
+    PassageMeanings,
+    find_meanings,
+    passage_text,
+)
 from kb.search.build.unpublished import UnpublishedIndex
 from kb.search.documents import AUDIENCES, Document, ResolvedTicket, SuggestionOutcome, visible_to
 from kb.search.engine import READ_AT_ONCE
@@ -56,8 +56,10 @@ from kb.search.index.document_store import (
     STORE_FILE,
     STORE_WRITE_ERRORS,
     DocumentStore,
+    Segment,
     StoreDifference,
     StoreWriter,
+    segment_file,
     without_surrogates,
 )
 from kb.search.index.edits import (
@@ -76,6 +78,19 @@ from kb.search.scoring.translations import pack_translations
 
 #: Called with the stage, how much of it is done, and how much there is to do.
 BuildProgress = Callable[[str, int, int], None]
+
+
+Rows = NDArray[np.int64]  # of a document store
+
+
+class _Reread(NamedTuple):
+    """A document that was not carried over: it was read, or is gone (``row`` is -1)."""
+
+    row: int
+    row_then: int  # -1 for a new one
+    audience: str | None
+    audience_then: str | None
+    is_fresh: bool  # new, or different from what it was
 
 
 class IndexBuilder:
@@ -119,10 +134,10 @@ class IndexBuilder:
         self.curations: Mapping[str, Any] = {}  # see ``Generation.curations``
 
         self._kinds: Counter[str] = Counter()
-        self._carried_over: Sequence[int] = ()  # rows of the previous generation
+        #: Rows of the previous generation, ascending; they are the first ones of this one.
+        self._carried_over: Rows = np.zeros(0, dtype=np.int64)
         #: Of each file of arrays: its documents, those that changed, and whether any was lost.
         self._changes: dict[str, tuple[int, int, bool]] = {}
-        self._finish_copying: Callable[[], None] = lambda: None
         self.warning = ""  # what was not confirmed when the generation was released
         self._resolved_tickets: tuple[ResolvedTicket, ...] = ()
         self._outcomes: tuple[SuggestionOutcome, ...] = ()
@@ -147,9 +162,10 @@ class IndexBuilder:
 
             self._store = StoreWriter(self._folder / STORE_FILE)
             opened.callback(self._store.close)
-            spill = Spill(self._folder)
-            opened.callback(spill.close)
-            self._forward_index = ForwardIndex(spill=spill)
+            self._spill = Spill(self._folder)
+            opened.callback(self._spill.close)
+            #: The words of the documents of the segments that are written.
+            self._words = ForwardIndex(spill=self._spill)
 
             before = (self.previous.path, self.previous.manifest.files) if self.previous else None
             self._checksums = opened.enter_context(ChecksumWriter(self._folder, before))
@@ -170,10 +186,9 @@ class IndexBuilder:
     def add(self, document: Document) -> None:
         """Index one document. Raises Conflict when its id was added before."""
         with write_errors_as_unavailable():
-            self._finish_copying()
             document = without_surrogates(document)
             row, passages = self._store.add(document)
-            self._forward_index.add(document, row, passages)
+            self._words.add(document, row, passages)
             self._kinds[document.kind] += 1
 
     def carry_over(self, ids: Iterable[str]) -> int:
@@ -181,36 +196,27 @@ class IndexBuilder:
 
         Returns how many of them it has; the others have to be added.
         """
-        if self.previous is None:
+        # The words of another format were read in another way, or are not there.
+        if self.previous is None or self.previous.manifest.format != INDEX_FORMAT:
             return 0
 
-        with write_errors_as_unavailable(), contextlib.closing(self.previous.store) as store:
+        with write_errors_as_unavailable():
+            store = self._previous_store
             row_of = store.rows()
             rows = sorted(row_of[document_id] for document_id in ids if document_id in row_of)
-            if not rows:
-                return 0
+            self._carried_over = np.array(rows, dtype=np.int64)
+            for part in self._store.carry_over(store, self._carried_over):
+                new_rows = part.first_row + np.arange(part.numbers.size)
+                self._words.read_segment(store.folder, part.segment, part.numbers, new_rows)
 
-            # The store is copied by another thread while the forward index is taken over here.
-            saved = load_arrays(self.previous.path / FORWARD_INDEX_FILE)
-            if not can_be_carried_over(saved):
-                return 0
-            copy_store = functools.partial(
-                self._store.carry_over,
-                self.previous.path / STORE_FILE,
-                rows,
-                *passage_ranges(saved, rows),
-            )
-            self._finish_copying = self._checksums.run_in_background(copy_store).result
-            self._forward_index.carry_over(saved, np.array(rows, dtype=np.int64), store.passages)
-
-            self._carried_over = rows
-            self._kinds.update(self._forward_index.documents.kinds)
+            kinds = store.kinds(np.setdiff1d(np.arange(len(store)), self._carried_over).tolist())
+            self._kinds = Counter(self.previous.manifest.kinds)
+            self._kinds.subtract(kinds)
         return len(rows)
 
     def alias(self, old: str, document_id: str) -> None:
         """Let an old id lead to a document that was or will be added."""
         with write_errors_as_unavailable():
-            self._finish_copying()
             self._store.alias(old, document_id)
 
     def resolved_tickets(self, tickets: Iterable[ResolvedTicket]) -> None:
@@ -240,18 +246,15 @@ class IndexBuilder:
         ``pictures`` gives the audiences of the documents that show each picture.
         """
         with write_errors_as_unavailable():
-            self._finish_copying()
             self._store.close()
             self._checksums.begin(self._store.files)
+            self._write_words()
             if self._operators:
                 self._start_whoosh()
 
             if self._meaning:
                 self._find_meanings()
             partitions = self._write_partitions()
-            self._forward_index.save(self._folder / FORWARD_INDEX_FILE)
-            self._checksums.begin((FORWARD_INDEX_FILE,))
-
             # ASCII, as names of files need not be valid UTF-8.
             (self._folder / LEDGER_FILE).write_text(json.dumps(ledger), "ascii")
             FindingsFile(self._folder).write(findings)
@@ -299,28 +302,83 @@ class IndexBuilder:
             documents=self._kinds.total(),
         )
 
+    def _write_words(self) -> None:
+        """The words of the documents of each segment, in a file beside it."""
+        number = 0
+        for segment in self._built.segments:
+            name = segment_file(segment.name, WORDS_FILE)
+            if self._store.is_linked(segment.name):
+                link_file(self._previous_store.folder / name, self._folder / name)
+            else:
+                self._words.save_segment(self._folder / name, number, number + segment.size)
+                number += segment.size
+            self._checksums.begin([name])
+
+    def _index(self, rows: Rows | None = None) -> ForwardIndex:
+        """The words of the documents at some rows, or of all."""
+        if rows is None or rows.size == len(self._built):
+            return self._whole_index
+        return ForwardIndex.read(self._built, rows)
+
+    @functools.cached_property
+    def _whole_index(self) -> ForwardIndex:
+        if len(self._words.documents) == len(self._built):
+            return self._words
+        return ForwardIndex.read(self._built, spill=self._spill)
+
     def _find_meanings(self) -> None:
-        index = self._forward_index
-        previous: Arrays = {}
-        if self.previous is not None:
-            previous = load_arrays(self.previous.path / FORWARD_INDEX_FILE)
+        """The meanings of the passages of each segment, in a file beside it."""
+        segments, rows = [], []
+        for segment in self._built.segments:
+            name = segment_file(segment.name, MEANINGS_FILE)
+            linked = self._store.is_linked(segment.name)
+            if linked and PassageMeanings.read(self._previous_store.folder, segment) is not None:
+                link_file(self._previous_store.folder / name, self._folder / name)
+            else:
+                segments.append(segment)
+                rows.append(np.arange(segment.first_row, segment.end_row))
+        index = self._index(np.concatenate(rows) if rows else np.zeros(0, dtype=np.int64))
+        firsts, table = index.firsts(), index.documents
 
-        with contextlib.closing(self._built_store()) as store:
+        def texts_of(numbers: Sequence[int]) -> list[str]:
+            owners = [index.passage_doc[number] for number in numbers]
+            stored = [
+                table.firsts[owner] + number - int(firsts[owner])
+                for number, owner in zip(numbers, owners, strict=True)
+            ]
+            titles = (table[owner].title for owner in owners)
+            return list(map(passage_text, titles, self._built.passages(stored)))
 
-            def texts_of(numbers: Sequence[int]) -> list[str]:
-                titles = (index.documents[index.passage_doc[number]].title for number in numbers)
-                return list(map(passage_text, titles, store.passages(numbers)))
-
-            index.meanings = find_meanings(
-                np.frombuffer(index.text_hashes, dtype=np.uint64),
-                [index.documents.audiences[number] for number in index.passage_doc],
-                texts_of,
-                previous=previous,
-                read=self._read,
-                progress=lambda done, total: self.progress("meanings", done, total),
-            )
+        index.meanings = find_meanings(
+            np.frombuffer(index.text_hashes, dtype=np.uint64),
+            [table.audiences[number] for number in index.passage_doc],
+            texts_of,
+            previous=self._meanings_then(),
+            read=self._read,
+            progress=lambda done, total: self.progress("meanings", done, total),
+        )
         if index.meanings is not None:
-            self.drafts = int(index.meanings.drafts.sum())
+            self._save_meanings(index.meanings, segments)
+
+    def _meanings_then(self) -> PassageMeanings:
+        """Those of the segments of the previous generation that are not linked."""
+        segments = self._previous_store.segments if self.previous is not None else []
+        parts = [
+            PassageMeanings.read(self._previous_store.folder, segment)
+            for segment in segments
+            if not self._store.is_linked(segment.name)
+        ]
+        return PassageMeanings.joined([part for part in parts if part is not None])
+
+    def _save_meanings(self, meanings: PassageMeanings, segments: Sequence[Segment]) -> None:
+        first = 0
+        for segment in segments:
+            numbers = np.arange(first, first + segment.part.passages)
+            name = segment_file(segment.name, MEANINGS_FILE)
+            meanings.take(numbers).save(self._folder / name)
+            first += numbers.size
+        parts = (PassageMeanings.read(self._folder, each) for each in self._built.segments)
+        self.drafts = sum(int(part.drafts.sum()) for part in parts if part is not None)
 
     def _write_partitions(self) -> dict[str, str]:
         """One file of arrays for each distinct set of visible documents: {audience: file}."""
@@ -336,12 +394,13 @@ class IndexBuilder:
                 files[visible] = f"part-{len(files)}.arrays"
                 file = self._folder / files[visible]
                 previous = self._previous_partition(audience, visible)
+                size = sum(self._present[name] for name in visible)
                 self._changes[files[visible]] = (
-                    sum(self._present[name] for name in visible),
+                    size,
                     previous.changed if previous is not None else 0,
                     previous.lost if previous is not None else True,
                 )
-                edits = self._edits(visible, previous)
+                edits = self._edits(size, previous)
                 if edits is not None and self.previous is not None:
                     link_file(self.previous.partition(audience), file)
                     save_arrays(edits_file(file), edits)
@@ -360,7 +419,7 @@ class IndexBuilder:
         self, visible: frozenset[str], previous: PreviousPartition | None, spill: Spill
     ) -> Arrays:
         """Everything that those who see ``visible`` are answered from."""
-        arrays = partition_arrays(self._forward_index, visible, previous, spill)
+        arrays = partition_arrays(self._whole_index, visible, previous, spill)
         return arrays | self._from_tickets(arrays)
 
     def _from_tickets(self, arrays: Arrays) -> Arrays:
@@ -368,18 +427,18 @@ class IndexBuilder:
         tickets, customers = self._customer_words
         if not self._resolved_tickets and not tickets:
             return {}
-        ids = self._forward_index.documents.ids
+        ids = self._built.ids()
         number_of = {ids[row]: number for number, row in enumerate(arrays["row"].tolist())}
         analyzer = partition_analyzer(arrays)
         return pack_resolved_tickets(
             self._resolved_tickets, analyzer, arrays, number_of
         ) | pack_translations(tickets, analyzer, arrays, number_of, customers)
 
-    def _edits(self, visible: frozenset[str], previous: PreviousPartition | None) -> Arrays | None:
+    def _edits(self, size: int, previous: PreviousPartition | None) -> Arrays | None:
         """The differences from the previous generation's file; None to write a whole file."""
         if previous is None:
             return None
-        edits = edits_of(self._forward_index, visible, previous)
+        edits = edits_of(self._index, size, previous)
         if edits is None:
             return None
         return edits | self._from_tickets(with_edits(previous.arrays, edits))
@@ -425,53 +484,73 @@ class IndexBuilder:
     ) -> PreviousPartition | None:
         """What the previous generation had for this audience, when documents were carried over."""
         if (
-            not self._carried_over
+            not self._carried_over.size
             or self.previous is None
             or audience not in self.previous.manifest.partitions
         ):
             return None
 
         arrays, edits = self._written(self.previous.partition(audience))
-        ids_then, audiences_then = self._documents_then
-        number_then = np.full(len(ids_then), -1, dtype=np.int64)
+        number_then = np.full(len(self._previous_store), -1, dtype=np.int64)
         number_then[arrays["row"]] = np.arange(arrays["row"].size)
-
-        # What was carried over is as it was; everything else was read or is gone.
-        carried_over = len(self._carried_over)
-        others = set(range(len(ids_then))).difference(self._carried_over)
-        row_of = {ids_then[row]: row for row in others}
-        seen_then = {
-            id_ for id_, row in row_of.items() if audiences_then[row] in visible_to(audience)
-        }
-        table = self._forward_index.documents
-        read = range(carried_over, len(table))
-        seen_now = {table.ids[number] for number in read if table.audiences[number] in visible}
-        fresh = set(self._difference.fresh)
-
-        numbers = np.full(len(table), -1, dtype=np.int64)
-        numbers[:carried_over] = number_then[np.array(self._carried_over, dtype=np.int64)]
+        numbers = np.full(len(self._built), -1, dtype=np.int64)
+        numbers[: self._carried_over.size] = number_then[self._carried_over]
         numbers_of_all = numbers.copy()
-        # A document that was read again but says the same counts as unchanged: it may have been
-        # read only because of a hidden one, and that must leave no trace.
-        unchanged = seen_now - fresh
-        for number in read:
-            row = row_of.get(table.ids[number], -1)
-            if row >= 0 and table.ids[number] in seen_now:
-                numbers_of_all[number] = number_then[row]
-            if row >= 0 and table.ids[number] in unchanged:
-                numbers[number] = number_then[row]
-        changed = seen_now & fresh
-        edited = arrays["row"][edits.get("edited", np.zeros(0, dtype=np.int32))]
+
+        # What was carried over is as it was; everything else was read or is gone. A document that
+        # was read again but says the same counts as unchanged: it may have been read only because
+        # of a hidden one, and that must leave no trace.
+        changed, lost = 0, False
+        for document in self._reread:
+            is_seen = document.audience in visible
+            was_seen = document.audience_then in visible_to(audience)
+            lost |= was_seen and not is_seen
+            if is_seen:
+                changed += document.is_fresh
+                if document.row_then >= 0:
+                    numbers_of_all[document.row] = number_then[document.row_then]
+                    if not document.is_fresh:
+                        numbers[document.row] = numbers_of_all[document.row]
+        edited = edits.get("edited", np.zeros(0, dtype=np.int32))
+        kept = np.zeros(arrays["row"].size, dtype=bool)
+        kept[numbers[numbers >= 0]] = True
         return PreviousPartition(
             arrays,
             edits,
-            changed=len(changed),
-            drift=len(changed.union(ids_then[row] for row in edited.tolist())),
-            lost=bool(seen_then - seen_now),
+            changed=changed,
+            # An edited document counts once, however often it was edited.
+            drift=changed + int(kept[edited].sum()),
+            lost=lost,
             numbers=numbers,
             numbers_of_all=numbers_of_all,
-            forward_index=load_arrays(self.previous.path / FORWARD_INDEX_FILE),
+            store=self._previous_store,
         )
+
+    @functools.cached_property
+    def _reread(self) -> list[_Reread]:
+        """The documents that were not carried over: read, or gone."""
+        fresh, then, built = set(self._difference.fresh), self._previous_store, self._built
+        rereads, rows_seen = [], set()
+        for row in range(self._carried_over.size, len(built)):
+            document_id = built.id(row)
+            row_then = then.row(document_id)
+            rows_seen.add(row_then)
+            rereads.append(
+                _Reread(
+                    row,
+                    -1 if row_then is None else row_then,
+                    built.audience_of(row),
+                    None if row_then is None else then.audience_of(row_then),
+                    document_id in fresh,
+                )
+            )
+        others = np.setdiff1d(np.arange(len(then)), self._carried_over).tolist()
+        rereads += [
+            _Reread(-1, row, None, then.audience_of(row), is_fresh=False)
+            for row in others
+            if row not in rows_seen
+        ]
+        return rereads
 
     @staticmethod
     def _written(partition: Path) -> tuple[Arrays, Arrays]:
@@ -479,19 +558,7 @@ class IndexBuilder:
         the edits beside it.
         """
         arrays, edits = load_arrays(partition), load_edits(partition)
-        return arrays | {name: edits[ALL + name] for name in ("row", "first") if edits}, edits
-
-    @functools.cached_property
-    def _documents_then(self) -> tuple[list[str], list[str]]:
-        """The ID and the audience of each row of the previous generation's store."""
-        if self.previous is None:
-            return [], []
-        columns = saved_columns(load_arrays(self.previous.path / FORWARD_INDEX_FILE))
-        if columns is not None:
-            return columns.ids, columns.audiences
-        with contextlib.closing(self.previous.store) as store:
-            rows = sorted(store.audiences().items())
-        return [id_ for _, (id_, _) in rows], [audience for _, (_, audience) in rows]
+        return arrays | {"row": edits.get(ALL + "row", arrays["row"])}, edits
 
     def _part_of(
         self, visible: frozenset[str], files: Mapping[frozenset[str], str]
@@ -503,7 +570,7 @@ class IndexBuilder:
         # What an audience does not see has no part in the choice.
         most = max(smaller, key=lambda others: sum(self._present[name] for name in others))
         arrays, edits = self._written(self._folder / files[most])
-        numbers = np.full(len(self._forward_index.documents), -1, dtype=np.int64)
+        numbers = np.full(len(self._built), -1, dtype=np.int64)
         numbers[arrays["row"]] = np.arange(arrays["row"].size)
         changed = sum(self._present[name] for name in visible) - arrays["row"].size
         return PreviousPartition(
@@ -514,26 +581,33 @@ class IndexBuilder:
             lost=False,
             numbers=numbers,
             numbers_of_all=numbers,
-            forward_index=None,
+            store=None,
         )
 
     @functools.cached_property
     def _present(self) -> Counter[str]:
         """How many documents each audience has of its own."""
-        return Counter(self._forward_index.documents.audiences)
+        return self._built.audience_counts()
 
     @functools.cached_property
     def _difference(self) -> StoreDifference:
         """What differs from the previous generation, whether it was read again or not."""
-        with contextlib.ExitStack() as opened:
-            built = opened.enter_context(contextlib.closing(self._built_store()))
-            previous = None
-            if self.previous is not None:
-                previous = opened.enter_context(contextlib.closing(self.previous.store))
-            return built.difference(previous, self._carried_over)
+        previous = self._previous_store if self.previous is not None else None
+        return self._built.difference(previous, self._carried_over)
 
-    def _built_store(self) -> DocumentStore:
-        return DocumentStore(self._folder / STORE_FILE)
+    @functools.cached_property
+    def _built(self) -> DocumentStore:
+        """The store of this build, once it is written."""
+        store = DocumentStore(self._folder / STORE_FILE)
+        self._open.callback(store.close)
+        return store
+
+    @functools.cached_property
+    def _previous_store(self) -> DocumentStore:
+        assert self.previous is not None
+        store = self.previous.store
+        self._open.callback(store.close)
+        return store
 
     def _write_manifest(self, partitions: dict[str, str], settings: Mapping[str, Any]) -> Manifest:
         if self._operators:
@@ -559,7 +633,7 @@ class IndexBuilder:
 
     def _verify(self, manifest: Manifest) -> None:
         """Open what was built as a reader would; a failure publishes nothing."""
-        with contextlib.closing(self._built_store()) as store:
+        with contextlib.closing(DocumentStore(self._folder / STORE_FILE)) as store:
             stored = len(store)
         partitions = [load_partition(self._folder / f) for f in set(manifest.partitions.values())]
         widest = max((arrays["kind"].size for arrays in partitions), default=0)

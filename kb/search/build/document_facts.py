@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate
 from operator import attrgetter
 from typing import Any, NamedTuple, Self, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kb.search.analysis.changelogs import is_changelog
 from kb.search.analysis.passages import SectionPassage
@@ -39,7 +40,7 @@ class DocumentFacts:
     row: int
     first: int
     answer: tuple[int, int]
-    changelog: bool = False  # earlier versions did not ask
+    changelog: bool
 
     @classmethod
     def of(
@@ -77,7 +78,7 @@ class DocumentFacts:
     def from_json(cls, values: Sequence[Any], *, row: int, first: int) -> Self:
         """From what ``to_json`` gave, for another ``row`` and ``first``."""
         id_, kind, audience, title, product, versions, tags, *rest = values
-        language, day, solved, _, _, answer, *changelog = rest
+        language, day, solved, _, _, answer, changelog = rest
         return cls(
             id_,
             _KINDS[kind],
@@ -92,7 +93,7 @@ class DocumentFacts:
             row,
             first,
             tuple(answer),
-            *changelog,
+            changelog,
         )
 
     def to_json(self) -> bytes:
@@ -115,10 +116,10 @@ class FactColumns(NamedTuple):
 
 
 class DocumentTable(Sequence[DocumentFacts]):
-    """The facts of all documents, in order of adding.
+    """The facts of some documents, in order of adding.
 
-    Of documents that were carried over, those facts that every document is asked for are columns;
-    the others are read when somebody asks.
+    Of documents that were read from a segment, those facts that every document is asked for are
+    columns; the others are read when somebody asks.
     """
 
     def __init__(self) -> None:
@@ -137,32 +138,34 @@ class DocumentTable(Sequence[DocumentFacts]):
         self.rows.append(facts.row)
         self.firsts.append(facts.first)
 
-    def carry_over(self, saved: Arrays, old_rows: Sequence[int], firsts: Iterable[int]) -> None:
-        """Append the documents that stood at ``old_rows`` when ``saved`` was written, with the
-        rows 0, 1, 2 ... and other first passages.
+    def read_segment(
+        self,
+        saved: Arrays,
+        numbers: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        firsts: NDArray[np.int64],
+    ) -> None:
+        """Append documents of a segment, by their ``numbers`` there; they have these ``rows`` and
+        first passages in the document store.
         """
-        text, columns = bytes(saved["facts"]), saved_columns(saved)
-        if columns is None:
-            values = json.loads(text)
-            for row, first in zip(old_rows, firsts, strict=True):
-                self.append(DocumentFacts.from_json(values[row], row=len(self), first=first))
-            return
-        ends = saved["fact_ends"].tolist()
-        self._written += [text[ends[row] + 1 : ends[row + 1]] for row in old_rows]
+        text, ends = bytes(saved["facts"]), saved["fact_ends"].tolist()
+        columns = FactColumns(*json.loads(bytes(saved["fact_columns"])))
+        numbers_there = numbers.tolist()
+        self._written += [text[ends[number] : ends[number + 1]] for number in numbers_there]
         for column, values in zip(self._columns, columns, strict=True):
-            column += [values[row] for row in old_rows]
-        self.rows.extend(range(len(self.rows), len(self.ids)))
-        self.firsts.extend(firsts)
+            column += [values[number] for number in numbers_there]
+        self.rows.frombytes(rows.astype(np.int64).tobytes())
+        self.firsts.frombytes(firsts.astype(np.int64).tobytes())
 
-    def arrays(self) -> Arrays:
-        """What ``carry_over`` and ``saved_documents`` read."""
-        # All together are a list in JSON; before each stands a bracket or a comma.
-        text = b"[" + b",".join(self._written) + b"]"
-        ends = accumulate((len(written) + 1 for written in self._written), initial=0)
+    def arrays(self, low: int, high: int) -> Arrays:
+        """What ``read_segment`` reads, of the documents from number ``low`` to ``high``."""
+        written = self._written[low:high]
+        ends = accumulate(map(len, written), initial=0)
+        columns = [column[low:high] for column in self._columns]
         return {
-            "facts": np.frombuffer(text, dtype=np.uint8),
-            "fact_ends": np.fromiter(ends, dtype=np.int64, count=len(self) + 1),
-            "fact_columns": np.frombuffer(json.dumps(self._columns).encode(), dtype=np.uint8),
+            "facts": np.frombuffer(b"".join(written), dtype=np.uint8),
+            "fact_ends": np.fromiter(ends, dtype=np.int64, count=len(written) + 1),
+            "fact_columns": np.frombuffer(json.dumps(columns).encode(), dtype=np.uint8),
         }
 
     def __len__(self) -> int:
@@ -181,26 +184,3 @@ class DocumentTable(Sequence[DocumentFacts]):
             row, first = self.rows[number], self.firsts[number]
             facts = DocumentFacts.from_json(values, row=row, first=first)
         return facts
-
-
-def saved_columns(saved: Arrays) -> FactColumns | None:
-    """The columns of a forward index as it was saved; None for one of an earlier version."""
-    if "fact_columns" not in saved:
-        return None
-    return FactColumns(*json.loads(bytes(saved["fact_columns"])))
-
-
-def saved_document(saved: Arrays, row: int) -> DocumentFacts:
-    """The facts of the document that stood at ``row``."""
-    start, end = saved["fact_ends"][row : row + 2].tolist()
-    values = json.loads(saved["facts"][start + 1 : end].tobytes())
-    return DocumentFacts.from_json(values, row=row, first=int(saved["firsts"][row]))
-
-
-def saved_documents(saved: Arrays) -> list[DocumentFacts]:
-    """The documents of a forward index as it was saved."""
-    rows = zip(json.loads(bytes(saved["facts"])), saved["firsts"].tolist(), strict=False)
-    return [
-        DocumentFacts.from_json(values, row=row, first=first)
-        for row, (values, first) in enumerate(rows)
-    ]

@@ -1,25 +1,26 @@
-"""Forward index: the words of every document, as numbers.
+"""Forward index: the words of documents, as numbers.
 
-``ForwardIndex`` reads each text once; what did not change is carried over from the previous
-generation without being read again. It holds the documents of all audiences: what one of them may
-see is cut out by ``partition_writer``. Build time only.
+``ForwardIndex`` reads each text once. It is written in segments, one beside each segment of the
+document store and with words of its own, so that a segment whose documents are unchanged is linked
+by the next generation; those that are needed there are read from it, and not from their texts. It
+holds the documents of all audiences: what one of them may see is cut out by ``partition_writer``.
+Build time only.
 """
 
 from __future__ import annotations
 
 import functools
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, islice, pairwise
+from itertools import chain, compress, islice
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search.analysis.languages import ANALYSIS, ENGLISH, base_language
+from kb.search.analysis.languages import ENGLISH, base_language
 from kb.search.analysis.passages import SectionPassage, passage_texts, title_text
 from kb.search.analysis.tokenizer import (
     MAX_TOKEN,
@@ -30,8 +31,9 @@ from kb.search.analysis.tokenizer import (
 from kb.search.build.document_facts import DocumentFacts, DocumentTable
 from kb.search.build.passage_meanings import PassageMeanings, passage_text, text_hash
 from kb.search.documents import Document
-from kb.search.index.array_file import Arrays, save_arrays
-from kb.search.index.spill import BLOCK_SIZE, Spill, SpilledArray
+from kb.search.index.array_file import Arrays, load_arrays, save_arrays
+from kb.search.index.document_store import DocumentStore, Segment, segment_file
+from kb.search.index.spill import Spill
 from kb.search.kernels.ranges import positions_of
 from kb.search.scoring.whole_headings import heading_hashes
 
@@ -39,7 +41,8 @@ WordNumbers = NDArray[np.int32]  # [occurrences], of words of the forward index
 TextEnds = NDArray[np.int64]  # [texts + 1], where the words of each text end; the first is 0
 Rows = NDArray[np.int64]  # [documents], ascending
 
-FORWARD_INDEX_FILE = "words.arrays"
+#: Files of this kind stand beside the segments of the document store.
+WORDS_FILE = "words"
 _MAX_CACHED_CHUNK = 64  # characters
 _MAX_CHUNKS = 400_000  # some 60 MB
 #: ASCII characters that are never part of a word at its ends.
@@ -84,15 +87,11 @@ class SortedWords:
     number: NDArray[np.int32]  # [old numbers], the new number of each; -1 for words left out
 
     @classmethod
-    def sort(cls, texts: list[str], carried_over: int = 0) -> Self:
-        """All of ``texts``, which are in the order of their old numbers; the first of them, that
-        were carried over, are sorted.
-        """
+    def sort(cls, texts: list[str]) -> Self:
+        """All of ``texts``, which are in the order of their old numbers."""
         # UTF-8 sorts as its characters do.
-        added = sorted(range(carried_over, len(texts)), key=texts.__getitem__)
-        places = [bisect_left(texts, texts[number], 0, carried_over) for number in added]
-        order = np.insert(np.arange(carried_over), np.array(places, dtype=np.int64), added)
-        return cls._of([texts[i] for i in order.tolist()], order, old_size=len(texts))
+        order = sorted(range(len(texts)), key=texts.__getitem__)
+        return cls._of([texts[i] for i in order], np.array(order, dtype=np.int64), len(texts))
 
     def select(self, chosen: NDArray[Any]) -> Self:
         """Only the ``chosen`` words (old numbers, or a mask over them), renumbered."""
@@ -100,22 +99,23 @@ class SortedWords:
         used[chosen] = True
         kept = used[self.order]
         texts = list(compress(self.texts, kept.tolist()))
-        return self._of(texts, self.order[kept], old_size=self.number.size)
+        return self._of(texts, self.order[kept], self.number.size)
 
     @classmethod
-    def _of(cls, texts: list[str], order: NDArray[np.int64], *, old_size: int) -> Self:
+    def _of(cls, texts: list[str], order: NDArray[np.int64], old_size: int) -> Self:
         number = np.full(old_size, -1, dtype=np.int32)
         number[order] = np.arange(order.size)
         return cls(texts, order, number)
 
 
 class ForwardIndex:
-    """The words of all documents, as numbers, in order of adding."""
+    """The words of some documents, as numbers, in order of adding."""
 
     def __init__(self, *, spill: Spill | None = None) -> None:
         """``spill`` holds words that are too many for memory."""
         self.spill = spill or Spill()
         self.meanings: PassageMeanings | None = None  # of all passages, once they are found
+        self._meanings: list[PassageMeanings] = []  # as they are read
         self.documents = DocumentTable()
         self.surfaces: dict[str, int] = {}
         self.title_words, self.title_ends = self.spill.array(np.int32), array("q", [0])
@@ -126,13 +126,13 @@ class ForwardIndex:
         self.code_words, self.code_ends = self.spill.array(np.int32), array("q", [0])
         #: The hashes of these headings, and where those of each passage end.
         self.heading_hashes, self.heading_hash_ends = array("Q"), array("q", [0])
-        self.passage_doc = array("i")
+        self.passage_doc, self.passage_ends = array("i"), array("q", [0])
         self.text_hashes = array("Q")  # of what is read of each passage for its meaning
         self._stems: dict[str, int] = {}
         self._stem_of = array("i")
+        self._texts: list[str] = []
         self._words: SortedWords | None = None
         self._sorted_stems: SortedWords | None = None
-        self._carried_over = 0, 0  # words and stems, which were sorted
         self._chunk_words: dict[str, _ChunkWords] = {}  # by language
         self._analyzer = functools.cache(Analyzer)  # each remembers the stems of its words
 
@@ -158,6 +158,7 @@ class ForwardIndex:
             self.passage_doc.append(number)
             self.text_hashes.append(text_hash(passage_text(document.title, passage)))
 
+        self.passage_ends.append(len(self.passage_doc))
         self.documents.append(DocumentFacts.of(document, row, first, passages))
 
     def _reader(self, language: str) -> Callable[[str], Iterable[int]]:
@@ -172,12 +173,18 @@ class ForwardIndex:
 
         return read
 
+    def texts(self) -> list[str]:
+        """All words by their numbers."""
+        if len(self._texts) != len(self.surfaces):
+            self._texts = list(self.surfaces)
+        return self._texts
+
     def words(self) -> SortedWords:
         """All words, including those of documents that an audience may not see: reduce them before
         anyone sees them.
         """
         if self._words is None or self._words.number.size != len(self.surfaces):
-            self._words = SortedWords.sort(list(self.surfaces), self._carried_over[0])
+            self._words = SortedWords.sort(self.texts())
         return self._words
 
     def stems(self) -> tuple[SortedWords, NDArray[np.int32]]:
@@ -186,7 +193,7 @@ class ForwardIndex:
         numbers, stem = self._stems, stem_or_word(self._analyzer(ENGLISH))
         self._stem_of.extend([numbers.setdefault(stem(word), len(numbers)) for word in new_words])
         if self._sorted_stems is None or self._sorted_stems.number.size != len(numbers):
-            self._sorted_stems = SortedWords.sort(list(numbers), self._carried_over[1])
+            self._sorted_stems = SortedWords.sort(list(numbers))
         return self._sorted_stems, as_int32(self._stem_of)
 
     def stems_in(
@@ -201,104 +208,115 @@ class ForwardIndex:
         ]
         return SortedWords.sort(list(numbers)), np.array(stem_of, dtype=np.int32)
 
-    def carry_over(
-        self,
-        saved: Arrays,
-        rows: Rows,
-        passages_of: Callable[[Iterable[int]], Sequence[SectionPassage]],
+    @classmethod
+    def read(
+        cls, store: DocumentStore, rows: Rows | None = None, spill: Spill | None = None
+    ) -> Self:
+        """The documents at some ``rows`` (ascending) of a store, or all."""
+        index = cls(spill=spill)
+        for segment in store.segments:
+            numbers = np.arange(segment.size)
+            if rows is not None:
+                low, high = rows.searchsorted((segment.first_row, segment.end_row)).tolist()
+                numbers = rows[low:high] - segment.first_row
+            if numbers.size:
+                index.read_segment(store.folder, segment, numbers, segment.first_row + numbers)
+        if index._meanings:
+            index.meanings = PassageMeanings.joined(index._meanings)
+        return index
+
+    def read_segment(
+        self, folder: Path, segment: Segment, numbers: NDArray[np.int64], rows: Rows
     ) -> None:
-        """Take over the documents that stood at ``rows`` when ``saved`` was written; before any
-        ``add``.
-
-        They get the rows 0, 1, 2 ... here, and their passages follow each other. ``passages_of``
-        gives passages by the numbers that they had, for an index that did not keep their hashes.
-        """
-        self.surfaces.update(zip(_decoded(saved["surfaces"]), range(1 << 31), strict=False))
-        self._stems.update(zip(_decoded(saved["stems"]), range(1 << 31), strict=False))
-        self._stem_of.frombytes(saved["stem_of"].tobytes())
-        self._carried_over = len(self.surfaces), len(self._stems)
-
-        firsts, counts = (np.array(v, dtype=np.int64) for v in passage_ranges(saved, rows))
-        passages = positions_of(firsts, firsts + counts)
-        _copy_texts(
-            self.title_words, self.title_ends, saved["title_words"], saved["title_ends"], rows
+        """Append documents of a segment, by their ``numbers`` there (ascending)."""
+        saved = load_arrays(folder / segment_file(segment.name, WORDS_FILE))
+        firsts = saved["firsts"]
+        passages = positions_of(firsts[numbers], firsts[numbers + 1])
+        counts = firsts[numbers + 1] - firsts[numbers]
+        fields = (
+            (self.title_words, self.title_ends, saved["title_words"], saved["title_ends"], numbers),
+            (self.body_words, self.body_ends, saved["body_words"], saved["body_ends"], passages),
+            (self.code_words, self.code_ends, saved["code_words"], saved["code_ends"], passages),
         )
-        _copy_texts(
-            self.body_words, self.body_ends, saved["body_words"], saved["body_ends"], passages
-        )
-        # An index of an earlier version does not say which words are headings.
-        lengths = saved.get("heading_lengths")
-        lengths = np.zeros(passages.size, np.int32) if lengths is None else lengths[passages]
-        self.heading_lengths.frombytes(lengths.tobytes())
-        _copy_texts(
-            self.code_words, self.code_ends, saved["code_words"], saved["code_ends"], passages
-        )
-        ends = saved.get("heading_hash_ends", np.zeros(saved["body_ends"].size, np.int64))
-        starts, stops = ends[passages], ends[passages + 1]
-        if "heading_hashes" in saved:
-            kept = saved["heading_hashes"][positions_of(starts, stops)]
-            self.heading_hashes.frombytes(kept.tobytes())
-        self.heading_hash_ends.frombytes(np.cumsum(stops - starts).astype(np.int64).tobytes())
-        documents = np.repeat(np.arange(rows.size, dtype=np.int32), counts)
-        self.passage_doc.frombytes(documents.tobytes())
+        number_of = self._numbers_of(saved, fields)
+        for target, ends, words, ends_then, texts in fields:
+            starts, stops = ends_then[texts], ends_then[texts + 1]
+            _append_ends(ends, stops - starts)
+            target.append(number_of[words[positions_of(starts, stops)]])
 
-        new_firsts = (np.cumsum(counts) - counts).tolist()
-        self.documents.carry_over(saved, rows.tolist(), new_firsts)
-        if "text_hashes" in saved:
-            self.text_hashes.frombytes(saved["text_hashes"][passages].tobytes())
-        else:
-            for facts, old in zip(self.documents, rows.tolist(), strict=True):
-                numbers = range(*saved["firsts"][old : old + 2].tolist())
-                texts = (passage_text(facts.title, p) for p in passages_of(numbers))
-                self.text_hashes.extend(map(text_hash, texts))
+        self.heading_lengths.frombytes(saved["heading_lengths"][passages].tobytes())
+        hash_ends = saved["heading_hash_ends"]
+        hashes = saved["heading_hashes"][positions_of(hash_ends[passages], hash_ends[passages + 1])]
+        _append_ends(self.heading_hash_ends, hash_ends[passages + 1] - hash_ends[passages])
+        self.heading_hashes.frombytes(hashes.tobytes())
+        self.text_hashes.frombytes(saved["text_hashes"][passages].tobytes())
+
+        size = len(self.documents)
+        owners = np.repeat(np.arange(size, size + numbers.size, dtype=np.int32), counts)
+        self.passage_doc.frombytes(owners.tobytes())
+        _append_ends(self.passage_ends, counts)
+        self.documents.read_segment(saved, numbers, rows, segment.first_passage + firsts[numbers])
+
+        meanings = PassageMeanings.read(folder, segment)
+        if meanings is not None:
+            self._meanings.append(meanings.take(passages))
+
+    def _numbers_of(self, saved: Arrays, fields: Iterable[tuple[Any, ...]]) -> WordNumbers:
+        """The number here of each word of a segment that the texts in ``fields`` have."""
+        texts = _decoded(saved["surfaces"])
+        used = np.zeros(len(texts), dtype=bool)
+        for _, _, words, ends, numbers in fields:
+            used[words[positions_of(ends[numbers], ends[numbers + 1])]] = True
+        number_of = np.full(len(texts), -1, dtype=np.int32)
+        places, surfaces = np.flatnonzero(used), self.surfaces
+        number_of[places] = [
+            surfaces.setdefault(texts[place], len(surfaces)) for place in places.tolist()
+        ]
+        return number_of
 
     def firsts(self) -> NDArray[np.int64]:
-        """The number of the first passage of each document, and of all passages."""
-        return np.array([*self.documents.firsts, len(self.passage_doc)], dtype=np.int64)
+        """Where the passages of each document begin, and where the last ones end."""
+        return np.frombuffer(self.passage_ends, dtype=np.int64)
 
-    def save(self, path: Path) -> None:
-        """Write what ``carry_over`` reads; words that no document has any more are left out."""
-        used = np.zeros(len(self.surfaces), dtype=bool)
-        for occurrences in (self.title_words, self.body_words, self.code_words):
-            for block in word_blocks(occurrences.array()):
-                used[block] = True
-
-        surfaces = self.words().select(used)
-        stems, stem_of = self.stems()
-        stems = stems.select(stem_of[surfaces.order])
-
-        arrays: Arrays = {
-            "analysis": np.array([ANALYSIS], dtype=np.int32),
-            "surfaces": _encoded(surfaces.texts),
-            "stems": _encoded(stems.texts),
-            "stem_of": stems.number[stem_of[surfaces.order]],
-            **self.documents.arrays(),
-            "title_words": self._renumbered(self.title_words, surfaces.number),
-            "title_ends": np.frombuffer(self.title_ends, dtype=np.int64),
-            "body_words": self._renumbered(self.body_words, surfaces.number),
-            "body_ends": np.frombuffer(self.body_ends, dtype=np.int64),
-            "heading_lengths": as_int32(self.heading_lengths),
-            "code_words": self._renumbered(self.code_words, surfaces.number),
-            "code_ends": np.frombuffer(self.code_ends, dtype=np.int64),
-            "heading_hashes": np.frombuffer(self.heading_hashes, dtype=np.uint64),
-            "heading_hash_ends": np.frombuffer(self.heading_hash_ends, dtype=np.int64),
-            "firsts": self.firsts(),
-            "text_hashes": np.frombuffer(self.text_hashes, dtype=np.uint64),
+    def save_segment(self, path: Path, low: int, high: int) -> None:
+        """Write the documents with the numbers from ``low`` to ``high``, with their words alone."""
+        ends = self.firsts()
+        first, end = ends[[low, high]].tolist()
+        fields = {
+            "title": (self.title_words, self.title_ends, low, high),
+            "body": (self.body_words, self.body_ends, first, end),
+            "code": (self.code_words, self.code_ends, first, end),
         }
-        if self.meanings is not None:
-            arrays |= self.meanings.arrays()
-        save_arrays(path, arrays)
+        occurrences, arrays = {}, {}
+        for name, (words, text_ends, start, stop) in fields.items():
+            bounds = np.frombuffer(text_ends, dtype=np.int64)[start : stop + 1]
+            occurrences[name] = words.array()[bounds[0] : bounds[-1]]
+            arrays[f"{name}_ends"] = bounds - bounds[0]
 
-    def _renumbered(self, occurrences: SpilledArray, number: WordNumbers) -> WordNumbers:
-        renumbered = self.spill.array(np.int32)
-        for block in word_blocks(occurrences.array()):
-            renumbered.append(number[block])
-        return renumbered.array()
+        used = np.zeros(len(self.surfaces), dtype=bool)
+        for text_words in occurrences.values():
+            used[text_words] = True
+        numbers = np.flatnonzero(used)
+        small = np.zeros(used.size, dtype=np.min_scalar_type(max(0, numbers.size - 1)))
+        small[numbers] = np.arange(numbers.size)
+        arrays |= {f"{name}_words": small[text_words] for name, text_words in occurrences.items()}
 
-
-def can_be_carried_over(saved: Arrays) -> bool:
-    """Whether texts are still read as they were when ``saved`` was written."""
-    return "analysis" in saved and int(saved["analysis"][0]) == ANALYSIS
+        texts = self.texts()
+        bounds = np.frombuffer(self.heading_hash_ends, dtype=np.int64)[first : end + 1]
+        hashes = np.frombuffer(self.heading_hashes, dtype=np.uint64)
+        save_arrays(
+            path,
+            {
+                "surfaces": _encoded(map(texts.__getitem__, numbers.tolist())),
+                **self.documents.arrays(low, high),
+                **arrays,
+                "firsts": ends[low : high + 1] - first,
+                "heading_lengths": as_int32(self.heading_lengths)[first:end],
+                "heading_hashes": hashes[bounds[0] : bounds[-1]],
+                "heading_hash_ends": bounds - bounds[0],
+                "text_hashes": np.frombuffer(self.text_hashes, dtype=np.uint64)[first:end],
+            },
+        )
 
 
 def stem_or_word(analyzer: Analyzer) -> Callable[[str], str]:
@@ -306,42 +324,14 @@ def stem_or_word(analyzer: Analyzer) -> Callable[[str], str]:
     return lambda word: analyzer.stem(word) or word
 
 
-def passage_ranges(saved: Arrays, rows: Rows | Sequence[int]) -> tuple[list[int], list[int]]:
-    """For each of ``rows``, as they were when ``saved`` was written: the number of its first
-    passage, and how many passages it had.
-    """
-    old_rows = np.asarray(rows, dtype=np.int64)
-    firsts = saved["firsts"]
-    return firsts[old_rows].tolist(), (firsts[old_rows + 1] - firsts[old_rows]).tolist()
-
-
-def word_blocks(words: WordNumbers) -> Iterator[WordNumbers]:
-    """All of ``words``, as many at a time as are worked on at once."""
-    for low in range(0, words.size, BLOCK_SIZE):
-        yield words[low : low + BLOCK_SIZE]
-
-
 def as_int32(numbers: array[int]) -> NDArray[np.int32]:
     """A view of ``numbers`` (of type "i") as an array."""
     return np.frombuffer(numbers, dtype=np.int32) if len(numbers) else np.zeros(0, dtype=np.int32)
 
 
-def _copy_texts(
-    target: SpilledArray,
-    ends: array[int],
-    words: WordNumbers,
-    old_ends: TextEnds,
-    texts: NDArray[np.int64],
-) -> None:
-    """Append the words of ``texts`` (ascending), which are ranges of ``words``, and their ends."""
-    starts, stops = old_ends[texts], old_ends[texts + 1]
-    ends.frombytes((np.cumsum(stops - starts) + len(target)).astype(np.int64).tobytes())
-
-    # Texts that follow each other are copied in one go.
-    gaps = np.flatnonzero(starts[1:] != stops[:-1]) + 1
-    for low, high in pairwise([0, *gaps.tolist(), texts.size]):
-        if high > low:
-            target.append(words[starts[low] : stops[high - 1]])
+def _append_ends(ends: array[int], lengths: NDArray[np.int64]) -> None:
+    """Where texts of these lengths end that follow the last ones."""
+    ends.frombytes((np.cumsum(lengths) + ends[-1]).astype(np.int64).tobytes())
 
 
 def _encoded(words: Iterable[str]) -> NDArray[np.uint8]:

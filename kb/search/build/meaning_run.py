@@ -12,7 +12,7 @@ import datetime as dt
 import logging
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.disk import link_file, sync
-from kb.search.build.document_facts import saved_documents
-from kb.search.build.forward_index import FORWARD_INDEX_FILE
 from kb.search.build.passage_meanings import (
+    MEANINGS_FILE,
     PassageMeanings,
     first_of_each_audience,
     passage_text,
@@ -35,10 +34,11 @@ from kb.search.generations.generation import (
     write_errors_as_unavailable,
 )
 from kb.search.index.array_file import Arrays, load_arrays, save_arrays
+from kb.search.index.document_store import DocumentStore, segment_file
 from kb.search.index.edits import ALL, edits_file, load_edits
 from kb.search.kernels.ranges import positions_of
 from kb.search.meaning.embeddings import pack_embeddings
-from kb.search.meaning.query_table import TABLE_ID, installed_table
+from kb.search.meaning.query_table import installed_table
 from kb.search.meaning.sentence_encoder import installed_encoder
 
 LOG = logging.getLogger(__name__)
@@ -58,55 +58,56 @@ def read_meanings(generations: Generations, *, progress: Progress) -> int:
     generation = generations.current(trusted=True)
     if table is None or encoder is None or generation is None:
         return 0
-    saved = load_arrays(generation.path / FORWARD_INDEX_FILE)
-    of_this_model = np.array_equal(saved.get("meaning_model", ()), TABLE_ID)
-    if not of_this_model or "meaning_keys" not in saved:
-        return 0  # the next build drafts them
-
-    documents = saved_documents(saved)
-    counts = np.diff(saved["firsts"]).tolist()
-    of_passage = [
-        facts for facts, count in zip(documents, counts, strict=True) for _ in range(count)
-    ]
-    meanings = PassageMeanings(
-        saved["meanings"].copy(), saved["meaning_drafts"].copy(), saved["meaning_keys"]
-    )
-    most = max(AT_LEAST, int(meanings.drafts.sum()) // 8)
-    audiences = [facts.audience for facts in of_passage]
-    numbers = first_of_each_audience(np.flatnonzero(meanings.drafts), audiences, most)
     with contextlib.closing(generation.store) as store:
+        parts = [PassageMeanings.read(generation.path, segment) for segment in store.segments]
+        if any(part is None for part in parts):
+            return 0  # the next build drafts them
+        meanings = PassageMeanings.joined([part for part in parts if part is not None])
+        firsts = store.passage_firsts()
+        owners = np.repeat(np.arange(firsts.size - 1), np.diff(firsts))
+        audience_of = [audience for _, (_, audience) in sorted(store.audiences().items())]
+        audiences = [audience_of[row] for row in owners.tolist()]
+        most = max(AT_LEAST, int(meanings.drafts.sum()) // 8)
+        numbers = first_of_each_audience(np.flatnonzero(meanings.drafts), audiences, most)
 
         def texts_of(some: Sequence[int]) -> list[str]:
-            titles = (of_passage[number].title for number in some)
+            titles = (title for _, _, title, _ in store.shown(owners[list(some)].tolist()))
             return list(map(passage_text, titles, store.passages(some)))
 
         read_drafts(meanings, numbers, texts_of, table, encoder, progress)
 
-    if numbers:
-        with write_errors_as_unavailable(), generations.lock():
-            if generations.published_name() == generation.name:
-                _publish(generations, generation, saved, meanings)
+        if numbers:
+            with write_errors_as_unavailable(), generations.lock():
+                if generations.published_name() == generation.name:
+                    _publish(generations, generation, store, meanings, set(numbers))
     return int(meanings.drafts.sum())
 
 
 def _publish(
-    generations: Generations, generation: Generation, saved: Arrays, meanings: PassageMeanings
+    generations: Generations,
+    generation: Generation,
+    store: DocumentStore,
+    meanings: PassageMeanings,
+    read: set[int],
 ) -> None:
+    """Publish the ``meanings`` of all passages, of which those of ``read`` are new."""
     manifest = generation.manifest
     partitions = [Path(name) for name in sorted(set(manifest.partitions.values()))]
     changed = {str(file) for part in partitions for file in (part, edits_file(part))}
-    changed.add(FORWARD_INDEX_FILE)
+    refined_parts = dict(_refined_segments(store, meanings, read))
     folder = Path(tempfile.mkdtemp(prefix="building-", dir=generations.folder))
     with contextlib.ExitStack() as aside:
         aside.callback(shutil.rmtree, folder, ignore_errors=True)
         for name in manifest.files:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            if name not in changed:
+            if name not in changed and name not in refined_parts:
                 link_file(generation.path / name, folder / name)
 
-        save_arrays(folder / FORWARD_INDEX_FILE, saved | meanings.arrays())
+        for name, part_meanings in refined_parts.items():
+            part_meanings.save(folder / name)
+        firsts = store.passage_firsts()
         for part in partitions:
-            _refine(generation.path / part, folder / part, saved["firsts"], meanings)
+            _refine(generation.path / part, folder / part, firsts, meanings)
 
         before = (generation.path, manifest.files)
         with ChecksumWriter(folder, before) as checksums:
@@ -130,6 +131,17 @@ def _publish(
     for name in generations.names():
         if origin == generations.origin(name) and name < manifest.name and name != origin:
             shutil.rmtree(generations.path(name), ignore_errors=True)
+
+
+def _refined_segments(
+    store: DocumentStore, meanings: PassageMeanings, read: set[int]
+) -> Iterator[tuple[str, PassageMeanings]]:
+    """The files of those segments that hold any of the passages that were ``read``."""
+    for segment in store.segments:
+        here = range(segment.first_passage, segment.first_passage + segment.part.passages)
+        if not read.isdisjoint(here):
+            numbers = np.array(here, dtype=np.int64)
+            yield segment_file(segment.name, MEANINGS_FILE), meanings.take(numbers)
 
 
 def _refine(

@@ -93,7 +93,7 @@ class _Texts:
         ):
             ends = np.frombuffer(text_ends, dtype=np.int64)
             self._fields.append((words, ends[firsts[documents]], ends[firsts[documents + 1]]))
-        self._words = list(forward_index.surfaces)
+        self._words = forward_index.texts()
         self._hash_of = np.zeros(len(self._words), dtype=np.uint32)
         self._is_hashed = np.zeros(len(self._words), dtype=bool)
         self._runs = lru_cache(maxsize=1_000)(self._distinct_runs)

@@ -10,7 +10,7 @@ time only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from kb.search import weights
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.array_types import Pointers
-from kb.search.build.document_facts import DocumentFacts, saved_document
+from kb.search.build.document_facts import DocumentFacts
 from kb.search.build.forward_index import ForwardIndex, stem_or_word
 from kb.search.build.partition_writer import PartitionTexts
-from kb.search.build.reuse import saved_words
+from kb.search.build.reuse import document_words
 from kb.search.build.splice import LengthBasis
 from kb.search.build.value_columns import changed_values
 from kb.search.index.array_file import Arrays
@@ -47,55 +47,59 @@ _NEEDED = frozenset(
 )
 _SAME = "id", "kind", "title", "product", "versions", "tags", "language"
 
+#: The words of the documents at some rows (ascending) of the store that is built.
+ReadIndex = Callable[[NDArray[np.int64]], ForwardIndex]
 EditedNumbers = NDArray[np.int64]  # of documents
 FileWords = NDArray[np.int32]  # in the large file
 
 
-def edits_of(
-    index: ForwardIndex, visible: frozenset[str], previous: PreviousPartition
-) -> Arrays | None:
+def edits_of(read: ReadIndex, size: int, previous: PreviousPartition) -> Arrays | None:
     """The edits beside the large file of ``previous``; None if the partition has to be written
     whole.
 
     It has to be if a document was added or removed, if more than a hundredth was edited, or if an
-    edit changes more than the text of a document.
+    edit changes more than the text of a document. ``size`` documents are visible now; ``read``
+    gives those at some rows.
     """
-    arrays, saved, table = previous.arrays, previous.forward_index, index.documents
-    now = np.flatnonzero([audience in visible for audience in table.audiences])
-    numbers = previous.numbers_of_all[now]
-    size = int(arrays["kind"].size)
+    arrays, store_then = previous.arrays, previous.store
+    rows_now = np.flatnonzero(previous.numbers_of_all >= 0)
     if (
-        saved is None
-        or "fact_ends" not in saved
+        store_then is None
         or previous.lost
-        or now.size != size
-        or (numbers < 0).any()
+        or not rows_now.size == size == int(arrays["kind"].size)
         or size < SMALLEST_WITH_EDITS
         or previous.drift > max(_FEW, _MOST * size)
         or arrays.keys() < _NEEDED
         or len(languages_of(arrays)) != 1
-        or not _has_same_meanings(index, arrays)
     ):
         return None
 
     rows = np.empty(size, dtype=np.int64)
-    rows[numbers] = now
+    rows[previous.numbers_of_all[rows_now]] = rows_now
     is_fresh = previous.numbers[rows] < 0
-    fresh = np.flatnonzero(is_fresh)
-    rows_then = arrays["row"][fresh].tolist()
-    for number, row in zip(fresh.tolist(), rows_then, strict=True):
-        if not _is_plain(arrays, number, saved_document(saved, row), table[int(rows[number])]):
-            return None
     edited = np.flatnonzero(is_fresh | previous.is_edited(np.arange(size)))
-    segment: Arrays = {
-        ALL + "row": np.array(table.rows, dtype=np.int32)[rows],
-        ALL + "first": np.array(table.firsts, dtype=np.int32)[rows],
-    }
+    index = read(np.sort(rows[edited]))
+    if not _has_same_meanings(index, arrays):
+        return None
+    fresh = np.flatnonzero(is_fresh)
+    rows_then = arrays["row"][fresh].astype(np.int64)
+    index_then = ForwardIndex.read(store_then, np.sort(rows_then))
+    places = np.array(index.documents.rows).searchsorted(rows)
+    places_then = np.array(index_then.documents.rows).searchsorted(rows_then).tolist()
+    for number, place in zip(fresh.tolist(), places_then, strict=True):
+        now = index.documents[int(places[number])]
+        if not _is_plain(arrays, number, index_then.documents[place], now):
+            return None
+
+    segment: Arrays = {ALL + "row": rows.astype(np.int32)}
     if not edited.size:  # nothing but the places in the store: documents of others were edited
         return segment
-    words = dict(zip(fresh.tolist(), saved_words(saved, rows_then), strict=True))
+    words = {
+        number: document_words(index_then, place)
+        for number, place in zip(fresh.tolist(), places_then, strict=True)
+    }
     then = _words_in_file(previous, edited, words)
-    return segment | _pack_edits(index, edited, rows[edited], arrays, then)
+    return segment | _pack_edits(index, edited, places[edited], arrays, then)
 
 
 def _has_same_meanings(index: ForwardIndex, arrays: Arrays) -> bool:
@@ -163,7 +167,7 @@ class _EditsWriter:
 
         df = self._texts.document_frequencies()
         used = np.flatnonzero(df)
-        texts = list(index.surfaces)
+        texts = index.texts()
         surfaces, stems = TermDictionary(arrays, "surface"), TermDictionary(arrays, "stem")
         number_of = {texts[word]: surfaces.find(texts[word]) for word in used.tolist()}
         self._added_words = sorted(word for word, number in number_of.items() if number < 0)

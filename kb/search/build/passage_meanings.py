@@ -1,8 +1,9 @@
 """Passage meanings: the direction of every passage of a new generation.
 
-The directions of texts that the previous generation had are taken over by a hash of the text, so
-that only what is new is read. The sentence encoder takes its time: a run reads as many passages as
-it may, and drafts the rest by the query table; a later run replaces the drafts. Build time only.
+They are kept in a file beside each segment of the document store. The directions of texts that the
+previous generation had are taken over by a hash of the text, so that only what is new is read. The
+sentence encoder takes its time: a run reads as many passages as it may, and drafts the rest by the
+query table; a later run replaces the drafts. Build time only.
 """
 
 from __future__ import annotations
@@ -11,16 +12,21 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.analysis.passages import SectionPassage
 from kb.search.array_types import Vectors8
-from kb.search.index.array_file import Arrays
+from kb.search.index.array_file import load_arrays, save_arrays
+from kb.search.index.document_store import Segment, segment_file
 from kb.search.meaning.query_table import MEANING_DIMENSIONS, TABLE_ID, QueryTable, installed_table
 from kb.search.meaning.sentence_encoder import SentenceEncoder, installed_encoder
 
+#: Files of this kind stand beside the segments of the document store.
+MEANINGS_FILE = "meanings"
 _BATCH = 64  # passages between two signs of progress
 _DRAFTED_AT_ONCE = 512
 
@@ -40,21 +46,47 @@ def text_hash(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PassageMeanings:
-    """The direction of each passage, in the order of the forward index."""
+    """The direction of each of some passages, in the order of the forward index."""
 
     rows: Vectors8
     drafts: NDArray[np.bool_]  # those that the encoder has not read
 
     keys: TextHashes  # of its text and its audience: what a hidden text led to stays hidden
 
-    def arrays(self) -> Arrays:
-        """What ``find_meanings`` takes over for the next generation."""
-        return {
-            "meanings": self.rows,
-            "meaning_drafts": self.drafts,
-            "meaning_keys": self.keys,
-            "meaning_model": TABLE_ID,
-        }
+    @classmethod
+    def read(cls, folder: Path, segment: Segment) -> Self | None:
+        """Those beside a segment; None without any, or of another table."""
+        file = folder / segment_file(segment.name, MEANINGS_FILE)
+        if not segment.name or not file.exists():
+            return None
+        saved = load_arrays(file)
+        if not np.array_equal(saved["meaning_model"], TABLE_ID):
+            return None
+        return cls(saved["meanings"], saved["meaning_drafts"], saved["meaning_keys"])
+
+    def take(self, numbers: NDArray[np.int64]) -> Self:
+        """Some of them."""
+        return type(self)(self.rows[numbers], self.drafts[numbers], self.keys[numbers])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """All of these, one after the other."""
+        return cls(
+            np.concatenate([np.zeros((0, MEANING_DIMENSIONS), np.int8), *(p.rows for p in parts)]),
+            np.concatenate([np.zeros(0, bool), *(part.drafts for part in parts)]),
+            np.concatenate([np.zeros(0, np.uint64), *(part.keys for part in parts)]),
+        )
+
+    def save(self, path: Path) -> None:
+        save_arrays(
+            path,
+            {
+                "meanings": self.rows,
+                "meaning_drafts": self.drafts,
+                "meaning_keys": self.keys,
+                "meaning_model": TABLE_ID,
+            },
+        )
 
 
 def find_meanings(
@@ -62,14 +94,14 @@ def find_meanings(
     audiences: Sequence[str],
     texts_of: TextsOf,
     *,
-    previous: Arrays,
+    previous: PassageMeanings,
     read: int,
     progress: Callable[[int, int], None],
 ) -> PassageMeanings | None:
     """The meanings of passages; of the new ones the encoder reads ``read`` of each audience.
 
     So what is read of one audience does not depend on what others have, and an edit does not wait
-    for the drafts of earlier ones. ``previous`` is the last generation's forward index, or empty.
+    for the drafts of earlier ones. ``previous`` are those of the last generation.
     None without a table; without the encoder all are drafts.
     """
     table = installed_table()
@@ -98,24 +130,18 @@ def _keys(hashes: TextHashes, audiences: Sequence[str]) -> TextHashes:
     return hashes ^ codes[of_passage]
 
 
-def _take_over(meanings: PassageMeanings, previous: Arrays) -> NDArray[np.bool_]:
+def _take_over(meanings: PassageMeanings, previous: PassageMeanings) -> NDArray[np.bool_]:
     """Fill in the passages whose text the previous generation had; which they are."""
-    known = np.zeros(meanings.keys.size, dtype=bool)
-    if not np.array_equal(previous.get("meaning_model", ()), TABLE_ID):
-        return known
-    if "meaning_keys" not in previous:
-        return known  # of an earlier version, which knew texts but not their audiences
-    keys_then = previous["meaning_keys"]
-    if not keys_then.size:
-        return known
+    if not previous.keys.size:
+        return np.zeros(meanings.keys.size, dtype=bool)
 
-    order = np.argsort(keys_then, kind="stable")
-    place = np.searchsorted(keys_then[order], meanings.keys)
-    then = order[np.minimum(place, keys_then.size - 1)]
-    known = np.asarray(keys_then[then] == meanings.keys)
-    meanings.rows[known] = previous["meanings"][then[known]]
-    meanings.drafts[known] = previous["meaning_drafts"][then[known]]
-    return known
+    order = np.argsort(previous.keys, kind="stable")
+    place = np.searchsorted(previous.keys[order], meanings.keys)
+    then = order[np.minimum(place, previous.keys.size - 1)]
+    is_kept = np.asarray(previous.keys[then] == meanings.keys)
+    meanings.rows[is_kept] = previous.rows[then[is_kept]]
+    meanings.drafts[is_kept] = previous.drafts[then[is_kept]]
+    return is_kept
 
 
 def _draft(

@@ -45,7 +45,7 @@ class LengthBasis:
         """
         if (
             previous is None
-            or previous.forward_index is None
+            or previous.store is None
             or previous.lost
             or documents < SMALLEST_SPLICED
             or "average_lengths" not in previous.arrays

@@ -49,7 +49,6 @@ def pack_value_columns(
     """The columns of the ``documents`` of a partition, which are numbers in ``table``."""
     columns: Arrays = {
         "row": np.array(table.rows, dtype=np.int32)[documents],
-        "first": np.array(table.firsts, dtype=np.int32)[documents],
     }
     size = documents.size
     if then is not None and not {*_VALUES, "language_codes"} <= then.arrays.keys():

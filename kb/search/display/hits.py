@@ -74,8 +74,8 @@ class ShownTexts:
         return shares
 
     def _read_card(self, document: int) -> _Card:
-        values = self._values
-        ((id_, kind, title, facts),) = self._store.shown([int(values.row[document])])
+        values, row = self._values, int(self._values.row[document])
+        ((id_, kind, title, facts),) = self._store.shown([row])
         product, versions, updated, solved, folders, (_, summary, *_) = facts
         return _Card(
             id_,
@@ -89,7 +89,7 @@ class ShownTexts:
             summary,
             values.language(document),
             self._near_duplicates.others(document),
-            int(values.first[document]),
+            self._store.first_passage(row) if values.first is None else int(values.first[document]),
             values.shown_passages(document),
         )
 

@@ -42,10 +42,10 @@ CALIBRATION_FILE = "calibration.json"
 PICTURES_FILE = "pictures.json"
 _PICTURE_URL = re.compile(r"/media/([\w.-]+)")
 #: Raised when the files or the analysis change, so that an old index is rebuilt instead of misread.
-INDEX_FORMAT = 12
+INDEX_FORMAT = 13
 #: Older formats that are still read. 10: rows of half a byte (see ``widen_nibble_rows``); up to 11:
-#: one file of documents (see ``earlier_store``).
-READABLE_FORMATS = (10, 11, INDEX_FORMAT)
+#: one file of documents (see ``earlier_store``); up to 12: one file of words.
+READABLE_FORMATS = (10, 11, 12, INDEX_FORMAT)
 
 
 @dataclass(frozen=True, slots=True)

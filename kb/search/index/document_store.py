@@ -1,11 +1,12 @@
 """Document store: the documents of one generation, by id or by row.
 
 Holds the data for hits and article pages, and what the next generation reuses. Ranking does not use
-it. Documents are stored in segments of up to 1,024, in the order of their rows. A segment never
+it. Documents are stored in segments of up to 512, in the order of their rows. A segment never
 changes: the next generation links those segments whose documents are all unchanged, and writes the
 others again without what was removed. So a publish writes little, and no text of a removed or
 edited page stays in the new generation's segments. A small catalogue lists the segments and maps
-ids to rows.
+ids to rows. What the build keeps of the same documents stands in files beside each segment (see
+``segment_file``).
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ import json
 import zlib
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,7 @@ from kb.disk import link_file
 from kb.errors import Conflict
 from kb.ids import document_key
 from kb.search.analysis.passages import SectionPassage, split_passages
+from kb.search.array_types import Pointers
 from kb.search.documents import Document, Place, stored_regions
 from kb.search.index.array_file import Arrays, load_arrays, map_arrays, save_arrays
 from kb.search.index.earlier_store import EarlierStore
@@ -38,8 +41,9 @@ STORE_FILE = "documents.arrays"
 STORE_WRITE_ERRORS = (OSError,)
 
 #: Documents of a segment, at most; and their bytes, unless it is only one.
-SEGMENT, _SEGMENT_BYTES = 1024, 8 * 1024 * 1024
+SEGMENT, _SEGMENT_BYTES = 512, 8 * 1024 * 1024
 _SMALL = 64  # documents; a smaller segment is written again with what comes next
+_SEGMENT_NAME = "documents-{:06}.arrays"
 _UNPLACED: tuple[Any, ...] = ((), Place())  # folders and place
 # Like json.loads, but that looks for encodings and white space first.
 _decode = json.JSONDecoder().raw_decode
@@ -101,6 +105,11 @@ class _Pending:
         }
 
 
+def segment_file(name: str, kind: str) -> str:
+    """The name of a file of some ``kind`` beside the segment with this name."""
+    return name.replace("documents", kind)
+
+
 class StoreWriter:
     """Writes the documents of a generation being built. Rows count from 0 in order of adding."""
 
@@ -108,9 +117,13 @@ class StoreWriter:
         self._path = path
         self._pending = _Pending()
         self._names: list[str] = []
+        self._linked: set[str] = set()
         self._first_rows, self._first_passages = array("q", [0]), array("q", [0])
-        self._keys = array("Q")
-        self._ids: set[str] = set()
+        self._previous: DocumentStore | None = None
+        #: The rows that were taken over from the previous store; they are the first ones here.
+        self._rows_then = np.zeros(0, dtype=np.int64)
+        self._keys_then = np.zeros(0, dtype=np.uint64)
+        self._ids: dict[str, int] = {}  # of what was added, and their keys
         self._aliases: dict[str, str] = {}
         self._next_segment = 0
         self._closed = False
@@ -120,11 +133,15 @@ class StoreWriter:
         """What was written, once it is closed."""
         return [self._path.name, *self._names]
 
+    def is_linked(self, name: str) -> bool:
+        """Whether the segment with this name is the previous store's."""
+        return name in self._linked
+
     def add(self, document: Document) -> tuple[int, list[SectionPassage]]:
         """Store one document and return its row and its passages. Raises Conflict when its id is
         there already.
         """
-        if document.id in self._ids:
+        if document.id in self._ids or self._is_taken_over(document.id):
             raise Conflict(f"Two documents have the id {document.id}; rename one of them.")
         values = json.dumps(document.to_json(), ensure_ascii=False, sort_keys=True)
         body = values.encode("utf-8", "replace")
@@ -137,6 +154,8 @@ class StoreWriter:
             document.place,
         )
         passages = split_passages(document)
+        row = self._rows_then.size + len(self._ids)
+        self._ids[document.id] = document_key(document.id)
         self._append(
             _Stored(
                 document.id,
@@ -147,54 +166,51 @@ class StoreWriter:
                 [_raw((p.anchor, p.path, p.text, p.regions)) for p in passages],
             )
         )
-        return len(self._keys) - 1, passages
+        return row, passages
 
-    def carry_over(
-        self, previous: Path, rows: Sequence[int], firsts: Sequence[int], counts: Sequence[int]
-    ) -> None:
-        """Take over ``rows`` (ascending) of the store at ``previous`` as they are; they become the
-        rows 0, 1, 2 ... here.
+    def _is_taken_over(self, document_id: str) -> bool:
+        row = None if self._previous is None else self._previous.row(document_id)
+        if row is None:
+            return False
+        place = int(self._rows_then.searchsorted(row))
+        return place < self._rows_then.size and int(self._rows_then[place]) == row
 
-        ``firsts`` and ``counts`` give the number of each one's first passage there, and how many it
-        has.
+    def carry_over(self, previous: DocumentStore, rows: NDArray[np.int64]) -> list[TakenOver]:
+        """Take over ``rows`` (ascending) of another store as they are; they become the rows 0, 1,
+        2 ... here. Returns what is written again with the next segments.
         """
-        store = DocumentStore(previous)
-        self._next_segment = store.next_segment
-        for segment in store.segments:
-            low, high = np.searchsorted(rows, (segment.first_row, segment.end_row)).tolist()
-            is_last = segment is store.segments[-1]
-            is_whole = high - low == segment.size and segment.size >= _SMALL and segment.name
-            if is_whole and not (is_last and segment.size < SEGMENT):
+        self._previous, self._next_segment = previous, previous.next_segment
+        self._rows_then, self._keys_then = rows, previous.keys()[rows]
+        rewritten = []
+        for segment in previous.segments:
+            low, high = rows.searchsorted((segment.first_row, segment.end_row)).tolist()
+            if high - low == segment.size >= _SMALL:
                 self._flush()
-                self._link(previous.with_name(segment.name), segment)
-                continue
-            for position in range(low, high):
-                first = firsts[position]
-                row = rows[position] - segment.first_row
-                passages = range(first, first + counts[position])
-                self._append(segment.stored(row, [n - segment.first_passage for n in passages]))
+                self._link(previous, segment)
+            elif high > low:
+                numbers = rows[low:high] - segment.first_row
+                rewritten.append(TakenOver(segment, numbers, low))
+                for number in numbers.tolist():
+                    self._append(segment.stored(number))
+        return rewritten
 
-    def _link(self, file: Path, segment: _Segment) -> None:
+    def _link(self, previous: DocumentStore, segment: Segment) -> None:
         """Take over a whole segment."""
-        link_file(file, self._path.with_name(file.name))
-        ids = segment.part.ids()
-        self._ids.update(ids)
-        self._keys.extend(map(document_key, ids))
-        self._add_segment(file.name, segment.size, segment.part.passages)
+        link_file(previous.folder / segment.name, self._path.with_name(segment.name))
+        self._linked.add(segment.name)
+        self._add_segment(segment.name, segment.size, segment.part.passages)
 
     def _append(self, document: _Stored) -> None:
         if self._pending.is_full(document):
             self._flush()
         self._pending.documents.append(document)
         self._pending.size += document.size
-        self._ids.add(document.id)
-        self._keys.append(document_key(document.id))
 
     def _flush(self) -> None:
         documents = self._pending.documents
         if not documents:
             return
-        name = f"documents-{self._next_segment:06}.arrays"
+        name = _SEGMENT_NAME.format(self._next_segment)
         self._next_segment += 1
         save_arrays(self._path.with_name(name), self._pending.arrays())
         self._add_segment(name, len(documents), sum(len(each.passages) for each in documents))
@@ -215,7 +231,8 @@ class StoreWriter:
             return
         self._closed = True
         self._flush()
-        keys = np.array(self._keys, dtype=np.uint64)
+        added = np.fromiter(self._ids.values(), dtype=np.uint64, count=len(self._ids))
+        keys = np.concatenate((self._keys_then, added))
         order = np.argsort(keys, kind="stable")
         catalogue: Arrays = {
             "keys": keys[order],
@@ -240,6 +257,11 @@ class _SegmentFile:
     @functools.cached_property
     def _arrays(self) -> Arrays:
         return self._map()
+
+    @functools.cached_property
+    def passage_ends(self) -> Pointers:
+        counts = self._arrays["passages_of"]
+        return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
 
     def shown(self, row: int) -> bytes:
         return self._record("shown", row)
@@ -277,7 +299,7 @@ class _SegmentFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _Segment:
+class Segment:
     """A segment, and where it begins in the store; that of an earlier version has no ``name``."""
 
     part: _SegmentFile | EarlierStore
@@ -293,19 +315,36 @@ class _Segment:
     def end_row(self) -> int:
         return self.first_row + self.part.size
 
-    def stored(self, row: int, passages: Sequence[int]) -> _Stored:
-        """A document as it is, with these passages."""
+    def stored(self, number: int) -> _Stored:
+        """A document as it is, by its number in the segment."""
         part = self.part
-        shown = part.shown(row)
+        shown = part.shown(number)
         document_id: str = _value(shown)[0]
+        first, end = self.passage_ends()[number : number + 2].tolist()
         return _Stored(
             document_id,
-            part.audience(row),
-            part.digest(row),
+            part.audience(number),
+            part.digest(number),
             shown,
-            part.body(row),
-            [part.passage(number) for number in passages],
+            part.body(number),
+            [part.passage(passage) for passage in range(first, end)],
         )
+
+    def passage_ends(self) -> Pointers:
+        """Where the passages of each document begin in the segment, and where the last ones end.
+
+        An earlier version does not say.
+        """
+        assert isinstance(self.part, _SegmentFile)
+        return self.part.passage_ends
+
+
+class TakenOver(NamedTuple):
+    """Documents of a previous segment, of which not all are taken over."""
+
+    segment: Segment
+    numbers: NDArray[np.int64]  # in that segment
+    first_row: int  # of the first of them in the new store
 
 
 class DocumentStore:
@@ -313,6 +352,7 @@ class DocumentStore:
 
     def __init__(self, path: Path) -> None:
         """Raises Unavailable when it cannot be read."""
+        self.folder = path.parent
         self._earlier: EarlierStore | None = None
         self._catalogue: Arrays = {}
         if path.exists():
@@ -321,7 +361,7 @@ class DocumentStore:
             firsts = self._catalogue["first_rows"].tolist()
             passages = self._catalogue["first_passages"].tolist()
             self.segments = [
-                _Segment(
+                Segment(
                     _SegmentFile(path.with_name(name), end - row, last - first), name, row, first
                 )
                 for name, (row, end), (first, last) in zip(
@@ -331,7 +371,7 @@ class DocumentStore:
             self.next_segment = int(self._catalogue["next_segment"][0])
         else:
             self._earlier = EarlierStore(path.parent)
-            self.segments, self.next_segment = [_Segment(self._earlier, "", 0, 0)], 0
+            self.segments, self.next_segment = [Segment(self._earlier, "", 0, 0)], 0
         self._first_rows = [segment.first_row for segment in self.segments]
         self._first_passages = [segment.first_passage for segment in self.segments]
 
@@ -389,6 +429,46 @@ class DocumentStore:
             place += 1
         return None
 
+    def keys(self) -> NDArray[np.uint64]:
+        """The key of the id of each row."""
+        keys = np.empty(len(self), dtype=np.uint64)
+        keys[self._catalogue["rows"]] = self._catalogue["keys"]
+        return keys
+
+    def id(self, row: int) -> str:
+        part, number = self._place(row)
+        document_id: str = _value(part.shown(number))[0]
+        return document_id
+
+    def audience_of(self, row: int) -> str:
+        part, number = self._place(row)
+        return part.audience(number)
+
+    def first_passage(self, row: int) -> int:
+        """The number of the first passage of a document. An earlier version does not know."""
+        segment = self.segments[bisect_right(self._first_rows, row) - 1]
+        return segment.first_passage + int(segment.passage_ends()[row - segment.first_row])
+
+    def passage_firsts(self) -> Pointers:
+        """The number of the first passage of each row, and of all passages."""
+        ends = [segment.first_passage + segment.passage_ends()[1:] for segment in self.segments]
+        return np.concatenate([np.zeros(1, dtype=np.int64), *ends])
+
+    def kinds(self, rows: Iterable[int]) -> Counter[str]:
+        """How many of some documents there are of each kind."""
+        return Counter(kind for _, kind, _, _ in self.shown(rows))
+
+    def audience_counts(self) -> Counter[str]:
+        """How many documents each audience has of its own."""
+        counts: Counter[str] = Counter()
+        for segment in self.segments:
+            counts.update(segment.part.audiences())
+        return counts
+
+    def ids(self) -> list[str]:
+        """The id of each row."""
+        return [document_id for segment in self.segments for document_id in segment.part.ids()]
+
     def documents(self, ids: Iterable[str]) -> Iterator[Document]:
         """The documents of ``ids`` in that order; unknown ids are left out."""
         for row in map(self.row, ids):
@@ -401,11 +481,7 @@ class DocumentStore:
 
     def rows(self) -> dict[str, int]:
         """The row of each id."""
-        return {
-            document_id: row
-            for segment in self.segments
-            for row, document_id in enumerate(segment.part.ids(), segment.first_row)
-        }
+        return {document_id: row for row, document_id in enumerate(self.ids())}
 
     def audiences(self) -> dict[int, tuple[str, str]]:
         """The id and the audience of each row."""
@@ -448,14 +524,16 @@ class DocumentStore:
         return digests
 
     def difference(
-        self, previous: DocumentStore | None, carried_over: Sequence[int] = ()
+        self, previous: DocumentStore | None, carried_over: NDArray[np.int64] | None = None
     ) -> StoreDifference:
         """What differs from the store of the previous generation, of which the first rows here are
         the rows ``carried_over``.
         """
         then: dict[str, bytes] = {}
+        carried_over = np.zeros(0, dtype=np.int64) if carried_over is None else carried_over
         if previous is not None:
-            then = previous._digests(sorted(set(range(len(previous))).difference(carried_over)))
+            others = np.setdiff1d(np.arange(len(previous)), carried_over)
+            then = previous._digests(others.tolist())
         now = self._digests(range(len(carried_over), len(self)))
         return StoreDifference(
             gone=tuple(id_ for id_, digest in then.items() if now.get(id_) != digest),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from kb.search.array_types import Pointers
 from kb.search.index.array_file import Arrays
+from kb.search.index.document_store import DocumentStore
 from kb.search.index.spill import Spill
 from kb.search.kernels.ranges import positions_of
 
@@ -29,9 +30,8 @@ class PreviousPartition:
     ``changed`` documents are new or different now, and ``drift`` are not what ``arrays`` say of
     them: those that stood in ``edits`` too (see ``index.edits``). ``lost`` says that a document
     which the audience could see then is gone or hidden now. ``numbers`` gives the number that each
-    unchanged document had, ``numbers_of_all`` those of changed ones too. ``forward_index`` holds
-    the words of all documents then (see ``ForwardIndex.save``); None when they are those of this
-    build.
+    unchanged document had, ``numbers_of_all`` those of changed ones too. ``store`` has the
+    documents of then; None when they are those of this build.
     """
 
     arrays: Arrays
@@ -39,9 +39,9 @@ class PreviousPartition:
     changed: int
     drift: int
     lost: bool
-    numbers: NDArray[np.int64]  # [documents of the forward index of this build], or -1
+    numbers: NDArray[np.int64]  # [documents of this build, by row], or -1
     numbers_of_all: NDArray[np.int64]
-    forward_index: Arrays | None
+    store: DocumentStore | None
 
     def is_edited(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the documents with these ``numbers`` stood in ``edits``."""

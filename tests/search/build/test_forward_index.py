@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kb.search.build.builder import IndexBuilder
-from kb.search.build.forward_index import FORWARD_INDEX_FILE
 from kb.search.documents import AUDIENCES, Document, DocumentKind
 from kb.search.generations.generation import Generation
 from kb.search.index import latent_topics
@@ -119,10 +118,10 @@ def documents_files(generation: Generation) -> list[Path]:
 
 
 def assert_without_words(generation: Generation, *words: bytes) -> None:
-    """In the store, texts that are compressed included, and in the words of all documents."""
+    """In the store, texts that are compressed included, and in the words of its documents."""
     with contextlib.closing(generation.store) as store:
         texts = [json.dumps(page.to_json()).encode().lower() for page in store.all()]
-    for file in (*documents_files(generation), generation.path / FORWARD_INDEX_FILE):
+    for file in (*documents_files(generation), *generation.path.glob("words*.arrays")):
         texts.append(file.read_bytes().lower())
     assert len(documents_files(generation)) > 1
     for word in words:

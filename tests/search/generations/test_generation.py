@@ -197,7 +197,7 @@ def test_for_a_page_only_what_changed_is_read_again(
     assert current.name == "000002"
     assert hashed == []  # who wrote it has read it again
 
-    file = tmp_path / "index" / "gen-000002" / "words.arrays"
+    file = tmp_path / "index" / "gen-000002" / "words-000000.arrays"
     raw = file.read_bytes()
     file.write_bytes(bytes([raw[0] ^ 1]) + raw[1:])
     os.utime(file, ns=(0, 0))

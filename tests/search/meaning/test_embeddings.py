@@ -11,10 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kb.search.analysis.passages import split_passages
 from kb.search.array_types import Directions
 from kb.search.build import passage_meanings
-from kb.search.build.forward_index import ForwardIndex
 from kb.search.generations.generation import Generation
 from kb.search.index.array_file import load_arrays
 from kb.search.kernels.compilation import compiled_loops
@@ -194,22 +192,6 @@ def test_what_was_read_of_a_hidden_page_is_not_taken_over(tmp_path: Path, reader
     alone = published(tmp_path / "b", [shown], ids, read=1)
     assert reader.texts == ["Rates One for each year."] * 2
     assert rows_of(beside) == rows_of(alone)
-
-
-def test_an_index_that_kept_no_hashes_is_carried_over(tmp_path: Path) -> None:
-    """As one that an earlier version built."""
-    first, second = ForwardIndex(), ForwardIndex()
-    passages = [split_passages(page) for page in PAGES]
-    for row, page in enumerate(PAGES):
-        first.add(page, row, passages[row])
-    first.save(tmp_path / "words")
-    saved = load_arrays(tmp_path / "words")
-    del saved["text_hashes"]
-    flat = [passage for some in passages for passage in some]
-    second.carry_over(
-        saved, np.arange(len(PAGES)), lambda numbers: [flat[number] for number in numbers]
-    )
-    assert second.text_hashes == first.text_hashes
 
 
 @pytest.mark.usefixtures("reader")

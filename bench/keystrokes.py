@@ -92,7 +92,7 @@ def _publish_and_follow(data: Path, searcher: Searcher, texts: list[str]) -> Non
     before = searcher.generation
     with IndexBuilder(data, operators=False, meaning=True, read=0) as builder:
         assert builder.previous is not None
-        builder.carry_over(builder.previous.store.rows())
+        builder.carry_over_all_but(())
         page = Section("", (), "A page that was published while somebody typed.")
         builder.add(Document("doc/added", DocumentKind.DOC, "Added while typing", (page,)))
         builder.publish(ledger={}, settings={})

@@ -78,8 +78,8 @@ def publish(data: Path, *, seed: int = 1, count: int = 6, operators: bool = Fals
         documents = list(library(count, seed=seed))
         if seed % 2 == 0 and builder.previous is not None:
             with contextlib.closing(builder.previous.store) as store:
-                first, *others = store.all()
-            builder.carry_over([document.id for document in others])
+                first = next(store.all())
+            builder.carry_over_all_but([first.id])
             documents = [replace(first, sections=documents[0].sections)]
         for document in documents:
             builder.add(document)

@@ -77,12 +77,14 @@ class DocumentCollector:
 
     def carry_over(self, writer: IndexWriter) -> bool:
         """Give ``writer`` the documents of the unchanged files; False when some are missing."""
-        unchanged: list[str] = []
-        for key in self.plan.difference.unchanged:
-            unchanged += self.previous.entries[key].ids
+        unchanged, entries = set(self.plan.difference.unchanged), self.previous.entries
         if not unchanged or writer.previous is None:
             return not unchanged
-        return writer.carry_over(unchanged) == len(unchanged)
+        others = [
+            id_ for key, entry in entries.items() if key not in unchanged for id_ in entry.ids
+        ]
+        count = sum(len(entries[key].ids) for key in unchanged)
+        return writer.carry_over_all_but(others) == count
 
     def keep_unchanged(self) -> None:
         """Record the unchanged files as they were."""

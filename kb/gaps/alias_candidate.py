@@ -60,10 +60,10 @@ class AliasCandidates:
                 for each in suggestion_outcomes(self._database, most=_MOST_LESSONS)
             )
             store = stack.enter_context(contextlib.closing(published.store))
-            others = [name for name in store.rows() if name != document.id]
-            if writer.carry_over(others) < len(others):  # what an earlier version has built
-                for page in store.documents(others):
-                    writer.add(page)
+            if not writer.carry_over_all_but([document.id]):  # an earlier version has built it
+                for page in store.all():
+                    if page.id != document.id:
+                        writer.add(page)
             writer.add(replace(document, aliases=(*document.aliases, *aliases)))
             prepared = writer.prepare(ledger={}, settings=published.manifest.settings)
             yield stack.enter_context(Searcher.on(prepared))

@@ -178,8 +178,8 @@ class IndexWriter(Protocol):
 
     def __exit__(self, *raised: Any) -> None: ...
 
-    def carry_over(self, ids: Iterable[str]) -> int:
-        """Keep these documents of the last generation; returns how many there are."""
+    def carry_over_all_but(self, ids: Iterable[str]) -> int:
+        """Keep all documents of the last generation but these; returns how many it keeps."""
 
     def add(self, document: Document) -> None: ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from kb.search.build.builder import IndexBuilder
 from kb.search.build.forward_index import ForwardIndex
 from kb.search.build.partition_writer import partition_arrays
 from kb.search.documents import Document, DocumentKind, Section
+from kb.search.engine import IndexWriter
 from kb.search.engines.whoosh import OperatorSearch
 from kb.search.generations.generation import Generation, Generations, Manifest
 from kb.search.index.array_file import Arrays
@@ -132,6 +134,16 @@ def publish(
         return builder.publish(ledger={"sources": {}}, settings={})
 
 
+def keep(writer: IndexWriter, ids: Iterable[str]) -> int:
+    """Carry over these documents of the previous generation; returns how many there are."""
+    if writer.previous is None:
+        return 0
+    with contextlib.closing(writer.previous.store) as store:
+        kept = set(ids)
+        others = [document_id for document_id in store.ids() if document_id not in kept]
+    return writer.carry_over_all_but(others) if kept else 0
+
+
 def published(
     data: Path, added: Iterable[Document], unread: Iterable[str] = (), *, read: int = 0
 ) -> Generation:
@@ -141,7 +153,7 @@ def published(
     """
     ids = list(unread)
     with IndexBuilder(data, operators=False, meaning=True, read=read) as builder:
-        assert builder.carry_over(ids) == len(ids)
+        assert keep(builder, ids) == len(ids)
         for article in added:
             builder.add(article)
         builder.publish(ledger={}, settings={})

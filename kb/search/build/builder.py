@@ -20,12 +20,11 @@ from types import MappingProxyType, TracebackType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kb.disk import link_file, sync
 from kb.errors import Unavailable
 from kb.search.build import calibration
-from kb.search.build.forward_index import WORDS_FILE, ForwardIndex
+from kb.search.build.forward_index import WORDS_FILE, ForwardIndex, Rows
 from kb.search.build.outcomes import refined
 from kb.search.build.partition_edits import edits_of
 from kb.search.build.partition_writer import partition_arrays
@@ -78,9 +77,6 @@ from kb.search.scoring.translations import pack_translations
 
 #: Called with the stage, how much of it is done, and how much there is to do.
 BuildProgress = Callable[[str, int, int], None]
-
-
-Rows = NDArray[np.int64]  # of a document store
 
 
 class _Reread(NamedTuple):
@@ -136,6 +132,7 @@ class IndexBuilder:
         self._kinds: Counter[str] = Counter()
         #: Rows of the previous generation, ascending; they are the first ones of this one.
         self._carried_over: Rows = np.zeros(0, dtype=np.int64)
+        self._dropped: Rows | None = None  # those that are not; None if nothing is carried over
         #: Of each file of arrays: its documents, those that changed, and whether any was lost.
         self._changes: dict[str, tuple[int, int, bool]] = {}
         self.warning = ""  # what was not confirmed when the generation was released
@@ -191,10 +188,11 @@ class IndexBuilder:
             self._words.add(document, row, passages)
             self._kinds[document.kind] += 1
 
-    def carry_over(self, ids: Iterable[str]) -> int:
-        """Take over these documents of the previous generation, unread; before anything is added.
+    def carry_over_all_but(self, ids: Iterable[str]) -> int:
+        """Take over all documents of the previous generation but these, unread; before anything is
+        added.
 
-        Returns how many of them it has; the others have to be added.
+        Returns how many it takes over; the others have to be added.
         """
         # The words of another format were read in another way, or are not there.
         if self.previous is None or self.previous.manifest.format != INDEX_FORMAT:
@@ -202,17 +200,16 @@ class IndexBuilder:
 
         with write_errors_as_unavailable():
             store = self._previous_store
-            row_of = store.rows()
-            rows = sorted(row_of[document_id] for document_id in ids if document_id in row_of)
-            self._carried_over = np.array(rows, dtype=np.int64)
+            is_kept = np.ones(len(store), dtype=bool)
+            is_kept[[row for row in map(store.row, ids) if row is not None]] = False
+            self._carried_over, self._dropped = np.flatnonzero(is_kept), np.flatnonzero(~is_kept)
             for part in self._store.carry_over(store, self._carried_over):
                 new_rows = part.first_row + np.arange(part.numbers.size)
                 self._words.read_segment(store.folder, part.segment, part.numbers, new_rows)
 
-            kinds = store.kinds(np.setdiff1d(np.arange(len(store)), self._carried_over).tolist())
             self._kinds = Counter(self.previous.manifest.kinds)
-            self._kinds.subtract(kinds)
-        return len(rows)
+            self._kinds.subtract(store.kinds(self._dropped.tolist()))
+        return self._carried_over.size
 
     def alias(self, old: str, document_id: str) -> None:
         """Let an old id lead to a document that was or will be added."""
@@ -544,10 +541,10 @@ class IndexBuilder:
                     document_id in fresh,
                 )
             )
-        others = np.setdiff1d(np.arange(len(then)), self._carried_over).tolist()
+        dropped = [] if self._dropped is None else self._dropped.tolist()
         rereads += [
             _Reread(-1, row, None, then.audience_of(row), is_fresh=False)
-            for row in others
+            for row in dropped
             if row not in rows_seen
         ]
         return rereads
@@ -593,7 +590,7 @@ class IndexBuilder:
     def _difference(self) -> StoreDifference:
         """What differs from the previous generation, whether it was read again or not."""
         previous = self._previous_store if self.previous is not None else None
-        return self._built.difference(previous, self._carried_over)
+        return self._built.difference(previous, self._carried_over.size, self._dropped)
 
     @functools.cached_property
     def _built(self) -> DocumentStore:

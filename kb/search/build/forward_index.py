@@ -39,7 +39,7 @@ from kb.search.scoring.whole_headings import heading_hashes
 
 WordNumbers = NDArray[np.int32]  # [occurrences], of words of the forward index
 TextEnds = NDArray[np.int64]  # [texts + 1], where the words of each text end; the first is 0
-Rows = NDArray[np.int64]  # [documents], ascending
+Rows = NDArray[np.int64]  # [documents], in a document store, ascending
 
 #: Files of this kind stand beside the segments of the document store.
 WORDS_FILE = "words"

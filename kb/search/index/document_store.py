@@ -524,17 +524,20 @@ class DocumentStore:
         return digests
 
     def difference(
-        self, previous: DocumentStore | None, carried_over: NDArray[np.int64] | None = None
+        self,
+        previous: DocumentStore | None,
+        carried_over: int = 0,
+        dropped: NDArray[np.int64] | None = None,
     ) -> StoreDifference:
-        """What differs from the store of the previous generation, of which the first rows here are
-        the rows ``carried_over``.
+        """What differs from the store of the previous generation, of which so many rows were
+        ``carried_over``, and become the first ones here: all but those that were ``dropped``, by
+        default none.
         """
         then: dict[str, bytes] = {}
-        carried_over = np.zeros(0, dtype=np.int64) if carried_over is None else carried_over
         if previous is not None:
-            others = np.setdiff1d(np.arange(len(previous)), carried_over)
-            then = previous._digests(others.tolist())
-        now = self._digests(range(len(carried_over), len(self)))
+            rows = range(len(previous)) if dropped is None else dropped.tolist()
+            then = previous._digests(rows)
+        now = self._digests(range(carried_over, len(self)))
         return StoreDifference(
             gone=tuple(id_ for id_, digest in then.items() if now.get(id_) != digest),
             fresh=tuple(id_ for id_, digest in now.items() if then.get(id_) != digest),

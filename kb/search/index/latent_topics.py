@@ -82,8 +82,11 @@ def _pack_passages(
         last_row[now] = last
 
     directions, lengths = spill.array(np.int8), spill.array(np.float32)
-    stems = np.flatnonzero(row_of >= 0)
-    dense = words[row_of[stems]].astype(np.float32) if (last_row < 0).any() else words
+    fresh_entries, _ = gather(made["passage_pointers"], np.flatnonzero(last_row < 0))
+    is_used = np.zeros(row_of.size, dtype=bool)
+    is_used[made["passage_stems"][fresh_entries]] = True
+    stems = np.flatnonzero(is_used & (row_of >= 0))
+    dense = words[row_of[stems]].astype(np.float32)
     for low in range(0, passages, _BATCH):
         rows = last_row[low : low + _BATCH]
         vectors = np.zeros((rows.size, words.shape[1]), dtype=np.int8)

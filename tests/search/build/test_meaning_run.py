@@ -15,7 +15,7 @@ from kb.search.generations.generation import Generation, Generations
 from kb.search.index.array_file import load_arrays
 from kb.search.index.edits import load_edits
 from kb.search.searcher import Searcher
-from tests.search.library import document
+from tests.search.library import document, keep
 from tests.search.meaning.test_embeddings import PAGES, Reader
 
 LENGTHS = "lengths", "settled_lengths"
@@ -132,7 +132,7 @@ def test_a_run_after_an_edit_writes_what_was_edited(
     meaning_run.read_meanings(generations, progress=nothing)
     data, edited = generations.folder.parent, replace(PAGES[0], sections=(Section("", (), "New."),))
     with IndexBuilder(data, meaning=True, read=0, keep=2) as builder:
-        builder.carry_over([page.id for page in PAGES[1:]])
+        keep(builder, [page.id for page in PAGES[1:]])
         builder.add(edited)
         builder.alias("doc/old", "doc/money")
         builder.publish(ledger={}, settings={"meaning": True})

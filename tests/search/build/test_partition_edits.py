@@ -18,7 +18,7 @@ from kb.search.generations.generation import Generation, Generations
 from kb.search.index.array_file import load_arrays
 from kb.search.index.edits import edits_file, load_partition
 from kb.search.searcher import Searcher
-from tests.search.library import document
+from tests.search.library import document, keep
 
 #: In so many documents that it has a row; in some; in few; other languages; two that are alike.
 WORDS = ["button", "window", "windows", "gamma", "größe", "日本", "winter", "printer", "sprinter"]
@@ -58,7 +58,7 @@ def written_whole() -> Iterator[None]:
 
 def published(data: Path, added: Iterable[Document], unchanged: Iterable[str] = ()) -> Generation:
     with IndexBuilder(data, operators=False) as builder:
-        builder.carry_over(unchanged)
+        keep(builder, unchanged)
         for each in added:
             builder.add(each)
         builder.publish(ledger={}, settings={})

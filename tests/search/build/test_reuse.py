@@ -16,7 +16,7 @@ from kb.search.index import latent_topics
 from kb.search.index.array_file import Arrays, load_arrays
 from kb.search.index.document_store import StoreWriter
 from tests.search.index.test_latent_topics import corpus
-from tests.search.library import ARTICLES, document, publish
+from tests.search.library import ARTICLES, document, keep, publish
 
 GROUP, OTHER_GROUP = "wolf-gmbh", "fuchs-ag"
 PUBLIC_PAGES = (*ARTICLES, *corpus(latent_topics.SMALLEST + 20))
@@ -85,7 +85,7 @@ def test_more_pages_of_its_own_give_a_group_topics_of_its_own(tmp_path: Path) ->
 def test_a_group_that_is_new_is_built_from_what_the_generation_has(tmp_path: Path) -> None:
     publish(tmp_path / "data", PUBLIC_PAGES, operators=False)
     with IndexBuilder(tmp_path / "data", operators=False) as builder:
-        builder.carry_over([page.id for page in PUBLIC_PAGES])
+        keep(builder, [page.id for page in PUBLIC_PAGES])
         for page in SEEN_BY_GROUP:
             builder.add(page)
         builder.publish(ledger={}, settings={})

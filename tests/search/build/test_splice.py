@@ -19,7 +19,7 @@ from kb.search.documents import PUBLIC, Document, DocumentKind
 from kb.search.generations.generation import Generations
 from kb.search.index.array_file import Arrays, load_arrays
 from kb.search.index.document_store import StoreWriter
-from tests.search.library import document
+from tests.search.library import document, keep
 
 #: "the" is in no index, and "word0" in so many documents that it has a row.
 WORDS = ["the", *(f"word{number}" for number in range(9)), "Größe", "日本"]
@@ -36,7 +36,7 @@ def written(number: int, title: str, text: str) -> Document:
 
 def published(data: Path, added: Iterable[Document], unchanged: Iterable[str] = ()) -> Arrays:
     with IndexBuilder(data, operators=False) as builder:
-        builder.carry_over(unchanged)
+        keep(builder, unchanged)
         for each in added:
             builder.add(each)
         builder.publish(ledger={}, settings={})

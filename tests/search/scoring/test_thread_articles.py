@@ -17,7 +17,7 @@ from kb.search.index.previous import CarriedOver
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.scoring.thread_articles import pack_thread_articles
 from kb.search.searcher import Searcher
-from tests.search.library import document
+from tests.search.library import document, keep
 
 ARTICLES = [
     document("doc/backup", "Archive settings", "Copy the data folder. Archives are compressed."),
@@ -47,9 +47,9 @@ THREADS = [
 ]
 
 
-def publish(data: Path, documents: list[Document], *, keep: list[str] | None = None) -> Arrays:
+def publish(data: Path, documents: list[Document], *, kept: list[str] | None = None) -> Arrays:
     with IndexBuilder(data, operators=False) as builder:
-        builder.carry_over(keep or [])
+        keep(builder, kept or [])
         for each in documents:
             builder.add(each)
         builder.publish(ledger={}, settings={})
@@ -77,7 +77,7 @@ def test_a_publish_that_carries_over_leads_where_a_full_one_does(tmp_path: Path)
     fresh = thread(7, "Letters are grey", "Fonts and colours of the portal changed.")
     publish(tmp_path / "a", ARTICLES + THREADS)
     ids = [each.id for each in ARTICLES + THREADS]
-    carried = publish(tmp_path / "a", [fresh], keep=ids)
+    carried = publish(tmp_path / "a", [fresh], kept=ids)
     whole = publish(tmp_path / "b", [*ARTICLES, *THREADS, fresh])
     for name in ("thread_articles", "thread_article_shares"):
         assert np.array_equal(carried[name], whole[name])
@@ -87,7 +87,7 @@ def test_a_changed_article_is_compared_with_every_thread(tmp_path: Path) -> None
     publish(tmp_path, ARTICLES + THREADS)
     changed = document("doc/theme", "Theme settings", "Messages of the relay, credentials, late.")
     others = [each.id for each in ARTICLES + THREADS if each.id != changed.id]
-    arrays = publish(tmp_path, [changed], keep=others)
+    arrays = publish(tmp_path, [changed], kept=others)
     assert 2 in arrays["thread_articles"][0, :2]
     assert arrays["thread_article_shares"][0, 1] > 0
 
@@ -128,7 +128,7 @@ def test_what_is_kept_of_threads_is_what_comparing_all_finds(
                 continue  # it says the same, and counts as unchanged
             documents[f"{number}"] = edited
             others = [each.id for each in documents.values() if each is not edited]
-            now = publish(Path(folder), [edited], keep=others)
+            now = publish(Path(folder), [edited], kept=others)
             whole = pack_thread_articles(now, 24, nothing_of_threads(then, now, number))
             for name in ("thread_articles", "thread_article_scores", "thread_article_shares"):
                 assert np.array_equal(now[name], whole[name])

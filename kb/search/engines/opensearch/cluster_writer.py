@@ -91,7 +91,8 @@ class ClusterIndexWriter:
         self._progress = progress or (lambda _stage, _done, _total: None)
         self.curations: Mapping[str, Any] = {}
         self.warning = ""
-        self.carry_over, self.add, self.alias = builder.carry_over, builder.add, builder.alias
+        self.carry_over_all_but = builder.carry_over_all_but
+        self.add, self.alias = builder.add, builder.alias
         self.resolved_tickets = builder.resolved_tickets
         self.customer_words = builder.customer_words
         self.suggestion_outcomes = builder.suggestion_outcomes

@@ -19,7 +19,7 @@ from kb.search.engines.opensearch.engine import OpenSearchEngine
 from kb.search.generations.generation import Generation
 from kb.search.searcher import Searcher
 from tests.clusters import SERVER, needs_opensearch, own_address
-from tests.search.library import document
+from tests.search.library import document, keep
 
 pytestmark = needs_opensearch
 PAGES = tuple(
@@ -40,7 +40,7 @@ def publish(
 ) -> Generation:
     with engine.writer(meaning=False) as writer:
         ids = [each.id for each in unread]
-        assert writer.carry_over(ids) == len(ids)
+        assert keep(writer, ids) == len(ids)
         for each in added:
             writer.add(each)
         writer.publish(ledger={}, settings={})

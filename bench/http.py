@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 CLIENTS = 2
 ROW_SECONDS = 8.0  # after which a kind of request has been measured, whatever is left to send
+START_SECONDS = 300.0  # for the server to start: compiling loops takes 30 CPU seconds
 _BARE, _FLASK = "/bare-wsgi", "/flask"
 
 #: The highest limits that there are (each row has addresses of its own besides), and the lowest.
@@ -367,29 +368,41 @@ def server_at(data: Path, limits: dict[str, str], titles: list[str]) -> Iterator
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "bench.http", "--serve", str(data), str(port)]
-    with open(os.devnull, "w") as nowhere:
+    # The log of requests goes to a file, as it does on a real server.
+    with tempfile.NamedTemporaryFile() as log:
         process = subprocess.Popen(
-            command, env={**os.environ, **limits}, cwd=corpora.ROOT, stderr=nowhere
+            command, env={**os.environ, **limits}, cwd=corpora.ROOT, stderr=log
         )
-    try:
-        _wait_for(port, process)
-        site = Site(port, _worker_of(process.pid), titles)
-        _fetch(port, _suggest_path("export"))
-        _wait_until_idle(site.worker)  # the index is loaded aside after the first question
-        yield site
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+        try:
+            _wait_for(port, process, Path(log.name))
+            site = Site(port, _worker_of(process.pid), titles)
+            _fetch(port, _suggest_path("export"))
+            _wait_until_idle(site.worker)  # the index is loaded aside after the first question
+            yield site
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Returns when a server process answers. What the server says until then is repeated: it
+    compiles, or waits for something to be mended. Exits when it has ended or takes too long.
+    """
+    told, end = 0, time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < end:
         with contextlib.suppress(OSError):
             head, _ = _fetch(port, "/healthz")
             if head.startswith(b"HTTP/1.1 200"):
                 return
+        messages = log.read_text()
+        sys.stderr.write(messages[told:])
+        told = len(messages)
         time.sleep(0.1)
-    raise RuntimeError("the server has ended")
+    sys.exit(
+        f"The server ended with code {process.returncode}: {log.read_text()[-2000:]}"
+        if process.poll() is not None
+        else f"The server did not answer within {START_SECONDS:.0f} seconds."
+    )
 
 
 def _wait_until_idle(process: int) -> None:

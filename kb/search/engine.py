@@ -98,7 +98,7 @@ class IndexReader(Protocol[_Matched]):
         By the names in ``weights.CONFIDENCE``; what an engine cannot tell is left out.
         """
 
-    def more_like(self, document_id: str, title: str) -> tuple[ExpandedQuery, _Matched] | None:
+    def more_like(self, document_id: str) -> tuple[ExpandedQuery, _Matched] | None:
         """A query for documents like this one, and all others; None when it is not here."""
 
     def fold(self, documents: Documents, scores: Totals, *, newest: bool) -> Positions | None:
@@ -113,6 +113,9 @@ class IndexReader(Protocol[_Matched]):
 
     def display(self, query: ExpandedQuery) -> Display:
         """Shows documents for ``query``."""
+
+    def listed(self, documents: Sequence[int]) -> tuple[Hit, ...]:
+        """Documents as lists show them, each with its beginning."""
 
     def listing(
         self, kind: DocumentKind, *, newest: bool, start: int, count: int

@@ -164,7 +164,7 @@ class Partition:
         numbers: list[int] = np.flatnonzero(self.values.key == document_key(document_id)).tolist()
         return numbers
 
-    def more_like(self, document_id: str, title: str) -> tuple[ExpandedQuery, ResultSet] | None:
+    def more_like(self, document_id: str) -> tuple[ExpandedQuery, ResultSet] | None:
         """A document's weightiest words as a query, and all documents but itself.
 
         None when the document is not here.
@@ -173,7 +173,8 @@ class Partition:
         documents = np.flatnonzero(self.values.row == row)
         if row is None or not documents.size:
             return None
-        query = more_like_this(self._arrays, int(documents[0]), title)
+        document = int(documents[0])
+        query = more_like_this(self._arrays, document, self._texts.card(document).title)
         others = np.ones(self.size, dtype=bool)
         others[documents] = False
         return query, ResultSet(self.values, self.bm25.score_all(query.terms), others, {})
@@ -369,7 +370,7 @@ class Partition:
             documents = low + np.argsort(-self.values.day[low:high], kind="stable")
         else:
             documents = self._by_title(kind)
-        return high - low, self._listed(documents[start : start + count].tolist())
+        return high - low, self.listed(documents[start : start + count].tolist())
 
     def position_after(self, kind: DocumentKind, title: str, document_id: str) -> int:
         """How many documents of a kind come before or at this title. The document may be gone."""
@@ -401,9 +402,9 @@ class Partition:
             for number, (_, _, title, (*_, place)) in enumerate(stored, low)
         ]
 
-    def _listed(self, numbers: Sequence[int]) -> tuple[Hit, ...]:
+    def listed(self, documents: Sequence[int]) -> tuple[Hit, ...]:
         """Documents as lists show them: there is no query, so each with its beginning."""
-        return self.display(ExpandedQuery("", ())).hits(list(map(Placed, numbers)))
+        return self.display(ExpandedQuery("", ())).hits(list(map(Placed, documents)))
 
     def entries(self, *, start: int, count: int) -> tuple[int, tuple[ListedDocument, ...]]:
         """How many documents there are, and some of them, in an order that stays."""
@@ -418,7 +419,7 @@ class Partition:
         """The guides as readers walk them; put together once, while others wait for it."""
         with self._lists_lock:
             if self._sections is None:
-                self._sections = Sections(self._all_of(DocumentKind.DOC), self._listed)
+                self._sections = Sections(self._all_of(DocumentKind.DOC), self.listed)
             return self._sections
 
     def prepare_lists(self) -> None:

@@ -455,22 +455,19 @@ class Snapshot:
     def related(
         self, document_id: str, audience: str, limit: int, *, deadline: float
     ) -> tuple[Hit, ...]:
-        """Other documents like this one, best first. Those of articles that are read are kept: they
-        take half of the work for a page.
+        """Other documents like this one, best first, as lists show them. Those of articles that are
+        read are kept: they take half of the work for a page.
         """
         key = (document_id, audience, limit)
         if key in self._related:
             return self._related[key]
-        document = self.article(document_id, audience)
-        if document is None:
-            return ()
         reader = self.index.reader(audience)
-        like = reader.more_like(document.id, document.title)
+        like = reader.more_like(document_id)
         if like is None:
             return ()
         query, others = like
         ranking = self._folded(reader, query, self._rank(reader, query, others, ANYWHERE, deadline))
-        hits = reader.display(query).hits(self._placed(reader, query, ranking, 0, limit))
+        hits = reader.listed(ranking.documents[:limit].tolist())
         if self._remember and not ranking.partial:
             if len(self._related) >= self._remember // _ANSWERS_PER_RELATED:
                 self._related.clear()  # as the suggestions

@@ -266,13 +266,11 @@ class ExhaustiveReader:
             for term in query.terms
         )
 
-    def more_like(
-        self, document_id: str, title: str
-    ) -> tuple[ExpandedQuery, ExhaustiveMatched] | None:
+    def more_like(self, document_id: str) -> tuple[ExpandedQuery, ExhaustiveMatched] | None:
         numbers = self._numbers_of(document_id)
         if not numbers:
             return None
-        words = self.words[numbers[0]]
+        title, words = self.documents[numbers[0]].title, self.words[numbers[0]]
         query = ExpandedQuery(title, tuple(QueryTerm(w, (self._number(w),), (1.0,)) for w in words))
         others = np.ones(len(self.documents), dtype=bool)
         others[numbers] = False
@@ -296,7 +294,7 @@ class ExhaustiveReader:
             of_kind.sort(key=lambda n: -(u.toordinal() if (u := self.documents[n].updated) else 0))
         else:
             of_kind.sort(key=self._place)
-        return len(of_kind), self._listed(of_kind[start : start + count])
+        return len(of_kind), self.listed(of_kind[start : start + count])
 
     def position_after(self, kind: DocumentKind, title: str, document_id: str) -> int:
         of_kind = [number for number, d in enumerate(self.documents) if d.kind is kind]
@@ -312,8 +310,8 @@ class ExhaustiveReader:
         )
         return len(self.documents), listed
 
-    def _listed(self, numbers: Sequence[int]) -> tuple[Hit, ...]:
-        return self.display(ExpandedQuery("", ())).hits(list(map(Placed, numbers)))
+    def listed(self, documents: Sequence[int]) -> tuple[Hit, ...]:
+        return self.display(ExpandedQuery("", ())).hits(list(map(Placed, documents)))
 
     def sections(self) -> Sections:
         guides = [
@@ -326,7 +324,7 @@ class ExhaustiveReader:
             for number, document in enumerate(self.documents)
             if document.kind is DocumentKind.DOC
         ]
-        return Sections(guides, self._listed)
+        return Sections(guides, self.listed)
 
     def counts(self) -> dict[str, int]:
         counts = Counter(str(document.kind) for document in self.documents)

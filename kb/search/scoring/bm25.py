@@ -168,12 +168,10 @@ class Bm25:
 
     def best_of(self, scores: Scores, allowed: DocumentMask) -> Documents:
         """The best ``allowed`` documents of each kind that have any score, ascending."""
-        matched = np.flatnonzero((scores > 0) & allowed)
-        best = []
-        for low, high in self.kind_ranges:
-            a, b = np.searchsorted(matched, (low, high))
-            best.append(top_k(matched[a:b], scores[matched[a:b]], self._k))
-        return np.concatenate(best)
+        # Scores are not negative, so that their bits are in their order.
+        sums = np.where(allowed, scores, np.float32(0)).view(np.int32)
+        best = [self._loops.top_sums(sums, low, high, self._k) for low, high in self._kinds]
+        return np.concatenate(best) if best else np.zeros(0, dtype=np.int64)
 
     def candidates(self, query: Sequence[QueryTerm], *, k: int = 0) -> LexicalCandidates:
         """The documents of ``best_of(score_all(query))``, reading only the postings that matter.

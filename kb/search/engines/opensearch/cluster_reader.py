@@ -92,7 +92,7 @@ class ClusterReader:
         self.fold, self.best_passages = local.fold, local.best_passages
         self.display, self.similarity = local.display, local.similarity
         self.listing, self.entries = local.listing, local.entries
-        self.position_after = local.position_after
+        self.listed, self.position_after = local.listed, local.position_after
         self.sections, self.counts = local.sections, local.counts
 
     # --- a suggestion
@@ -190,10 +190,8 @@ class ClusterReader:
 
         return ClusterMatched(selection, deadline, local, ask=self._list)
 
-    def more_like(
-        self, document_id: str, title: str
-    ) -> tuple[ExpandedQuery, ClusterMatched] | None:
-        like = self._local.more_like(document_id, title)
+    def more_like(self, document_id: str) -> tuple[ExpandedQuery, ClusterMatched] | None:
+        like = self._local.more_like(document_id)
         if like is None:
             return None
         query, others = like

@@ -11,13 +11,21 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from kb.database.metadata import USAGE
 from kb.errors import TooMany
 
 #: The longest window of any limit: older uses are deleted.
 LONGEST_WINDOW = dt.timedelta(days=1)
+
+# Building a statement takes as long as executing it.
+_USE = insert(USAGE)
+_USES = select(func.count(), func.min(USAGE.c.at)).where(
+    USAGE.c.scope == bindparam("scope"),
+    USAGE.c.key == bindparam("key"),
+    USAGE.c.at > bindparam("since"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ def count_uses(connection: Connection, limits: Sequence[UsageLimit], now: dt.dat
 
 
 def _insert(connection: Connection, limit: UsageLimit, now: dt.datetime) -> None:
-    connection.execute(insert(USAGE).values(scope=limit.scope, key=limit.key, at=now))
+    connection.execute(_USE, {"scope": limit.scope, "key": limit.key, "at": now})
 
 
 def _wait(limit: UsageLimit, count: int, oldest: dt.datetime | None, now: dt.datetime) -> int:
@@ -75,12 +83,6 @@ def _uses(
     connection: Connection, limit: UsageLimit, now: dt.datetime
 ) -> tuple[int, dt.datetime | None]:
     """How many there were in the window, and the first of them."""
-    uses = (
-        USAGE.c.scope == limit.scope,
-        USAGE.c.key == limit.key,
-        USAGE.c.at > now - limit.window,
-    )
-    count, oldest = connection.execute(
-        select(func.count(), func.min(USAGE.c.at)).where(*uses)
-    ).one()
+    values = {"scope": limit.scope, "key": limit.key, "since": now - limit.window}
+    count, oldest = connection.execute(_USES, values).one()
     return count, oldest

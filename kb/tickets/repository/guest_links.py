@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from kb.database import Database
 from kb.tickets.lifecycle import Status
@@ -14,6 +14,17 @@ from kb.tickets.tables import GUEST_LINKS, TICKETS
 _CLOSED_FOR_GOOD = (Status.SPAM_OR_DUPLICATE, Status.MERGED)
 #: The links stay, since a merge or a mark as spam can be undone.
 _OPENS = TICKETS.c.status.not_in([status.value for status in _CLOSED_FOR_GOOD])
+
+# Building a statement takes as long as executing it: these are part of every filing.
+_ADD = insert(GUEST_LINKS)
+_OF_GUEST = (
+    select(GUEST_LINKS.c.token_hash)
+    .where(
+        GUEST_LINKS.c.ticket_id == bindparam("serial"),
+        GUEST_LINKS.c.person_id == bindparam("person"),
+    )
+    .order_by(func.coalesce(GUEST_LINKS.c.opened_at, GUEST_LINKS.c.created_at).desc())
+)
 
 
 class GuestLinkRepository:
@@ -41,17 +52,14 @@ class GuestLinkRepository:
             "created_at": now,
             "expires_at": until,
         }
-        of_guest = (GUEST_LINKS.c.ticket_id == serial, GUEST_LINKS.c.person_id == person_id)
-        last_use = func.coalesce(GUEST_LINKS.c.opened_at, GUEST_LINKS.c.created_at)
-        others = select(GUEST_LINKS.c.token_hash).where(*of_guest).order_by(last_use.desc())
+        of_guest = {"serial": serial, "person": person_id}
         with self._database.write(ticket_subject(serial)) as connection:
             if ownership(connection, serial)[1] in _CLOSED_FOR_GOOD:
                 return False
-            newest = connection.execute(others.limit(keep - 1)).scalars().all()
-            connection.execute(
-                delete(GUEST_LINKS).where(*of_guest, GUEST_LINKS.c.token_hash.not_in(newest))
-            )
-            connection.execute(insert(GUEST_LINKS), row)
+            newest_first = connection.execute(_OF_GUEST, of_guest).scalars().all()
+            if extra := newest_first[keep - 1 :]:
+                connection.execute(delete(GUEST_LINKS).where(GUEST_LINKS.c.token_hash.in_(extra)))
+            connection.execute(_ADD, row)
             return True
 
     def mark_opened(self, token_hash: bytes, *, now: dt.datetime) -> None:

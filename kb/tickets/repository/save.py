@@ -58,6 +58,7 @@ from kb.tickets.tables import (
 )
 
 # Built once: building a statement takes as long as executing it.
+_ADD_TICKET, _ADD_EVENT, _ADD_KEY = insert(TICKETS), insert(EVENTS), insert(IDEMPOTENCY_KEYS)
 _THIS_KEY = (
     IDEMPOTENCY_KEYS.c.person_id == bindparam("key_person"),
     IDEMPOTENCY_KEYS.c.key == bindparam("key_text"),
@@ -99,7 +100,7 @@ def save_key(
             "event_id": event_id,
             "at": instant,
         }
-        connection.execute(insert(IDEMPOTENCY_KEYS), row)
+        connection.execute(_ADD_KEY, row)
 
 
 def _key_text(key: IdempotencyKey) -> str:
@@ -135,7 +136,7 @@ def save_ticket(
         count_use(connection, new.limit, instant)
 
     serial = database.next_value(connection, "ticket")
-    connection.execute(insert(TICKETS), _ticket_row(new, serial))
+    connection.execute(_ADD_TICKET, _ticket_row(new, serial))
     title = indexed_title(new.draft.title, new.field_words)
     event_id = _save_event(connection, serial, new.event, title=title)
     if new.recorded is not None:
@@ -480,7 +481,7 @@ def _save_event(connection: Connection, serial: int, event: NewEvent, *, title: 
         "facts": dict(event.facts),
     }
     announce_rows(connection, EVENTS)
-    primary_key = connection.execute(insert(EVENTS), row).inserted_primary_key
+    primary_key = connection.execute(_ADD_EVENT, row).inserted_primary_key
     event_id = int(primary_key[0]) if primary_key else 0
     fulltext.index_event(connection, event_id, title, event.body)
     for position, file in enumerate(event.attachments):

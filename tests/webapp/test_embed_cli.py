@@ -76,3 +76,27 @@ def policy_hash(script: str) -> str:
 def test_a_selector_cannot_end_the_inline_script() -> None:
     lines, _ = printed("--input", "</script><b>")
     assert lines.count("</script>") == 1
+
+
+def test_the_types_of_the_package_are_those_of_its_scripts() -> None:
+    types = (EMBED / "index.d.ts").read_text("utf-8")
+    scripts = "".join(
+        (EMBED.parent / "webapp" / "static" / "embed" / name).read_text("utf-8")
+        for name in EMBED_FILES.values()
+    )
+    unpacked = re.findall(r"\{([^{}]*)\} = this(?:\.box)?\.options", scripts)
+    taken = set(re.findall(r"options\.(\w+)", scripts))
+    taken |= {part.split()[0] for names in unpacked for part in names.split(",")}
+    [block] = re.findall(r"interface AskfirstOptions \{(.*?)^\}", types, re.M | re.S)
+    options = set(re.findall(r"^  (\w+)\?:", block, re.M))
+    assert options == taken - {"companion"}  # which index.js alone gives
+
+    guide = (GUIDES / "embed.md").read_text("utf-8")
+    attributes = set(re.findall(r"^\| `data-(\w+)`", guide, re.M))
+    assert options == attributes - {"src", "input"} | {"portal"}
+    events = set(re.findall(r'"askfirst:(\w+)":', types))
+    assert events == set(re.findall(r"`askfirst:(\w+)`", guide)) - {"ready"}
+    exports = set(re.findall(r"export function (\w+)", types))
+    assert exports == set(re.findall(r"`askfirst\.(\w+)\(", guide))
+    [own] = re.findall(r"^export \{(.*)\};", (EMBED / "index.js").read_text("utf-8"), re.M)
+    assert exports == set(own.replace(",", " ").split())

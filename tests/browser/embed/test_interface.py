@@ -15,6 +15,7 @@ from tests.browser.embed import foreign_pages
 from tests.browser.embed.conftest import Bundle
 from tests.browser.embed.foreign_pages import FORM, page, script
 from tests.browser.embed.test_foreign_pages import TITLE, foreign, list_of, type_title
+from tests.browser.test_form import at_a_pause
 from tests.browser.test_pages import check
 from tests.webapp.test_cli import free_port
 from webapp.embed_cli import embed
@@ -59,6 +60,7 @@ def test_it_stores_nothing_and_says_what_happens(visit: Door, foreign: Site) -> 
     expect(list_of(shop)).to_be_hidden()
     assert told(shop) == ["shown", "opened", "unsolved", "opened", "solved"]
     detail = shop.evaluate("told.at(-1)[1]")
+    assert set(detail) == {"id", "title", "kind", "url", "query"}
     assert detail["id"] == "doc/jam"
     assert detail["query"] == TITLE
     assert detail["url"].startswith(f"{foreign.portal}/help/doc/jam")
@@ -155,6 +157,7 @@ def test_pages_attach_and_detach_fields(visit: Door, foreign: Site) -> None:
     expect(shop.locator(".suggest-option")).to_have_count(1)
     assert list_of(shop).get_attribute("aria-label") == "Vorschläge"
     assert "Clear a paper jam" in shop.evaluate("box.trail()")
+    assert shop.evaluate("[typeof box.submitted, typeof box.detach]") == ["function"] * 2
     shop.evaluate("askfirst.detach(document.getElementById('subject'))")
     assert shop.locator("#subject").evaluate("(field) => field.outerHTML") == before
     expect(shop.locator(".askfirst")).to_have_count(0)
@@ -234,7 +237,9 @@ def test_an_older_answer_never_replaces_a_newer_one(visit: Door, foreign: Site) 
     shop = visit().page
     held: list[Route] = []
 
-    def answer(route: Route, _request: Request) -> None:
+    def answer(route: Route, request: Request) -> None:
+        if "settled=1" in request.url:
+            return route.abort()
         # Answers the first question after the second, whatever the browser thinks of it.
         held.append(route)
         if len(held) == 2:
@@ -248,6 +253,7 @@ def test_an_older_answer_never_replaces_a_newer_one(visit: Door, foreign: Site) 
                 body = json.dumps({"suggestions": [hit], "problems": [], "generation": "1"})
                 headers = {"Access-Control-Allow-Origin": "*"}
                 waiting.fulfill(body=body, headers=headers)
+        return None
 
     # The embed aborts what it no longer needs; here the network is as slow as to deliver it.
     shop.add_init_script("AbortController.prototype.abort = () => {};")
@@ -260,6 +266,28 @@ def test_an_older_answer_never_replaces_a_newer_one(visit: Door, foreign: Site) 
     expect(option).to_contain_text("Answer 1")
     shop.wait_for_load_state("networkidle")
     expect(option).to_contain_text("Answer 1")
+
+
+def test_what_was_typed_is_read_at_a_pause_and_a_closed_list_stays_closed(
+    visit: Door, foreign: Site
+) -> None:
+    shop = visit().page
+    at_pauses = "**/api/v1/suggest?*settled=1*"
+    shop.route(at_pauses, lambda route: at_a_pause(route, "Read at leisure"))
+    shop.goto(foreign.put("/pause", page(LISTEN + FORM)))
+    shop.locator("#subject").press_sequentially(TITLE)
+    expect(shop.locator(".suggest-title")).to_have_text("Read at leisure")
+    assert told(shop) == ["shown", "shown"]
+
+    waiting: list[Route] = []
+    shop.route(at_pauses, lambda route: waiting.append(route))
+    with shop.expect_request(at_pauses):
+        shop.keyboard.type(" ")
+    shop.keyboard.press("Escape")
+    with shop.expect_response(at_pauses):
+        at_a_pause(waiting[0], "Too late")
+    expect(shop.locator(".suggest-title").first).to_have_text("Clear a paper jam")
+    expect(list_of(shop)).to_be_hidden()
 
 
 @pytest.mark.parametrize("answer", ["500", "html", "refused"])

@@ -16,6 +16,7 @@ const LABELS = {
 };
 const OUTCOMES = ["shown", "opened", "rejected", "solved"]; // each says more than the ones before
 const MIN_LENGTH = 3; // characters, as in main.js
+const SETTLED = 2000; // ms without a key after which the query counts as meant
 const ROOM = 240; // pixels that a list may need
 const MOST_CONSULTED = 20; // articles that travel with a form
 
@@ -207,6 +208,32 @@ export class Companion {
     this.visit = visitOf(box);
     this.ready = this.visit?.ready;
     this.readPack(box.options.pack);
+    this.typed();
+  }
+
+  // After each key; what a pack answers.
+  typed() {
+    clearTimeout(this.settleTimer);
+    this.settleTimer = setTimeout(() => this.settle(), SETTLED);
+    return this.local(this.box.query());
+  }
+
+  settle() {
+    clearTimeout(this.settleTimer);
+    const { box } = this;
+    const query = box.query();
+    if (!query || query === this.settled) return;
+    this.settled = query;
+    this.tell("query", { q: query, found: query === box.answered ? box.hits.length : null });
+  }
+
+  submitted() {
+    this.settle();
+    this.tell("submit", {});
+  }
+
+  forget() {
+    clearTimeout(this.settleTimer);
   }
 
   // --- answers without a round trip
@@ -392,7 +419,10 @@ export class Companion {
     if (isSolved) {
       box.close();
       box.status.textContent = this.label("thanks");
-    } else box.reject(hit);
+    } else {
+      box.rejected[hit.id] = true;
+      box.items[box.hits.indexOf(hit)]?.classList.add("suggest-rejected");
+    }
     tell("helped", { yes: isSolved });
     this.consult(hit, isSolved ? outcome : "rejected");
     box.dispatch(outcome, box.detail(hit));

@@ -9,13 +9,14 @@
 // /embed.js is this file without its comments and indentation, as one function: no string may depend on either.
 
 const DEBOUNCE = 120; // ms without a key before a request
+const PAUSE = 330; // ms more, from the answer on, before the text is read as a whole
 const TIMEOUT = 4000; // ms before a request is given up
-const SETTLED = 2000; // ms without a key after which the query counts as meant
 const MIN_LENGTH = 3; // characters
 const MAX_LENGTH = 256; // characters in an address
 const PATIENCE = 1500; // ms for which suggestions wait for the companion
 const GAP = 4; // pixels between the field and the list
 const FIELDS = "textarea, input:not([type]), input[type=text], input[type=search]";
+const SEEN = ["suggestions", "problems", "answer", "id", "url", "tier", "passage", "text"]; // of an answer, by people
 const LAYERS = "dialog, [role$=dialog], [aria-modal], [popover]";
 
 const LABELS = {
@@ -194,7 +195,7 @@ class Box {
 
   detach() {
     clearTimeout(this.askTimer);
-    clearTimeout(this.settleTimer);
+    this.companion?.forget();
     this.turn += 1;
     this.remove();
     boxes.set(this.field, null);
@@ -254,13 +255,11 @@ class Box {
     this.begin();
     this.company ??= Promise.race([this.invite(), new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
     clearTimeout(this.askTimer);
-    clearTimeout(this.settleTimer);
     this.request?.abort();
     this.turn += 1;
-    const local = this.companion?.local(this.query());
+    const local = this.companion?.typed();
     if (local) this.show(local);
     this.askTimer = setTimeout(() => this.ask(), DEBOUNCE);
-    this.settleTimer = setTimeout(() => this.settle(), SETTLED);
   }
 
   // Without a companion there are suggestions all the same, which open in another tab.
@@ -275,22 +274,28 @@ class Box {
     }
   }
 
-  // Whatever the network delivers in whatever order: only the answer to the last question is shown.
-  async ask() {
+  // Whatever the network delivers in whatever order: only the answer to the last question is shown. At a pause the
+  // server takes a closer look; the list stays if it is in use or was closed, and if that look says nothing else.
+  async ask(settled = 0) {
     const query = this.query();
     const turn = (this.turn += 1);
     if (Array.from(query).length < MIN_LENGTH) return this.show();
 
     const { limit = 5, product = "", version = "" } = this.options;
-    const facts = new URLSearchParams({ q: query, limit, product, version, language: this.language, visit: PAGE });
+    const facts = new URLSearchParams({ q: query, limit, product, version, language: this.language, visit: PAGE, settled });
     let reason = "";
     const answer = await this.get(`api/v1/suggest?${facts}`).catch((error) => (reason = error.message) && null);
     await this.company;
 
     if (turn !== this.turn || !this.box) return;
     if (!this.field.isConnected) return this.remove();
+    const seen = JSON.stringify(answer, SEEN);
+    const isInUse = this.items.length && (this.box.hidden || this.active >= 0 || this.list.matches(":hover"));
+    if (settled && (!answer || isInUse || seen === this.seen)) return;
+    this.seen = seen;
     try {
       this.show(answer || this.companion?.local(query));
+      if (!settled && answer) this.askTimer = setTimeout(() => this.ask(1), PAUSE);
     } catch (error) {
       reason = error.message; // JSON, but not that of a help centre
       this.show();
@@ -314,14 +319,6 @@ class Box {
     }
   }
 
-  settle() {
-    clearTimeout(this.settleTimer);
-    const query = this.query();
-    if (!query || query === this.settled) return;
-    this.settled = query;
-    this.companion?.tell("query", { q: query, found: query === this.answered ? this.hits.length : null });
-  }
-
   // --- telling
 
   dispatch(kind, detail) {
@@ -329,8 +326,7 @@ class Box {
   }
 
   submitted() {
-    this.settle();
-    this.companion?.tell("submit", {});
+    this.companion?.submitted();
   }
 
   // What was consulted, as text for the agent who gets the form of the page.
@@ -434,10 +430,7 @@ class Box {
       this.activate((from + step + items.length) % items.length);
     } else if (key === "Escape" && isOpen) this.close();
     else if (key === "Enter" && isOpen && active >= 0) this.choose(active);
-    else {
-      if (key === "Enter") this.settle();
-      return;
-    }
+    else return;
     event.preventDefault();
     event.stopPropagation();
   }
@@ -452,14 +445,9 @@ class Box {
     this.field.setAttribute("aria-activedescendant", option.id);
   }
 
-  reject(hit) {
-    this.rejected[hit.id] = true;
-    this.items[this.hits.indexOf(hit)]?.classList.add("suggest-rejected");
-  }
-
   choose(index) {
     const hit = this.hits[index];
-    this.settle();
+    this.companion?.settle();
     this.close();
     if (this.companion) this.companion.read(hit);
     else open(this.address(hit.url), "_blank", "noopener");
@@ -508,7 +496,7 @@ function handle(event) {
     box.begin();
     if (box.answered === box.query()) box.open();
   } else if (type === "focusout") {
-    box.settle();
+    box.companion?.settle();
     box.close();
   } else if (type === "keydown") box.key(event);
   else if (!isComposing) box.schedule();

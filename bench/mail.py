@@ -391,6 +391,7 @@ def _speed(tickets: int, seconds: int, rate: int = 20) -> None:
         assert alice is not None
         _fill(data / "data", tickets, alice)
         database.close()
+        os.sync()  # what the filling has left to write would hold up the first mails
         with _server(data) as (_, port):
             times, begun = [], time.monotonic()
             with smtplib.LMTP("127.0.0.1", port) as client:

@@ -35,7 +35,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from bench.corpora import data as bench_data
-from bench.tickets import CONTENT, NOW, _fill
+from bench.tickets import CONTENT, NOW, _fill, _fsyncs
 from kb.database import open_database
 from kb.mail.envelope import Became, Envelope, MailOutcome
 from kb.mail.inbox import Inbox, MailSite, SenderTrust
@@ -403,11 +403,14 @@ def _speed(tickets: int, seconds: int, rate: int = 20) -> None:
             acknowledged = time.monotonic()
             read = _wait_for(data / "data", rate * seconds, 300)
             late = time.monotonic() - acknowledged
+        disk, _ = _fsyncs(data, 200)
     times.sort()
     p50, p99 = (1000 * times[int(len(times) * part)] for part in (0.5, 0.99))
+    slowest = disk[int(len(disk) * 0.99)]
     print(
         f"speed: {rate} mails/s for {seconds} s into {tickets:,} tickets: acknowledged p50 "
-        f"{p50:.0f} ms, p99 {p99:.0f} ms (goal 250); {read} read, the last {late:.1f} s later"
+        f"{p50:.0f} ms, p99 {p99:.0f} ms (goal 250), fsync alone p99 {slowest:.0f} ms; "
+        f"{read} read, the last {late:.1f} s later"
     )
 
 

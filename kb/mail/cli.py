@@ -30,6 +30,9 @@ from kb.timezones import utc_now
 _MEGABYTE = 1024 * 1024
 _POLL_SECONDS = 30.0
 _LONGEST_PAUSE = 600.0
+#: Seconds after which the thread that processes e-mails gives way to those that accept them. With
+#: Python's own 5 ms, a mail server waits almost three times as long for its answer.
+_SWITCH_INTERVAL = 0.0005
 
 
 @click.group()
@@ -121,6 +124,7 @@ def serve_mail(lmtp: str | None, smtp: str | None, data: str | None) -> None:
     address to which nothing but your mail server can connect.
     """
     os.umask(0o077)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     settings = load_settings(data=data)
     logs.set_up(settings.log_level, settings.log_format)
     places = [("lmtp", lmtp or ("" if smtp else "127.0.0.1:8024")), ("smtp", smtp or "")]

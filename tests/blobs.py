@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from moto.server import ThreadedMotoServer
+
+from kb.blobs import BlobStore, open_store
 
 BUCKET = "askfirst"
 
@@ -36,3 +39,11 @@ def s3_address(
         monkeypatch.setenv(name, value)
     boto3.client("s3").create_bucket(Bucket=BUCKET)
     return f"s3://{BUCKET}/{abs(hash(request.node.nodeid))}"
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    address = str(tmp_path / "store")
+    if request.param == "s3":
+        address = request.getfixturevalue("s3_address")
+    return open_store(address)

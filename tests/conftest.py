@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.blobs import s3_address, s3_server
+from tests.blobs import s3_address, s3_server, store
 from tests.chromium import chromium
 from tests.databases import location_of
 from tests.world import World, build
 
-__all__ = ["chromium", "s3_address", "s3_server"]  # the fixtures
+__all__ = ["chromium", "s3_address", "s3_server", "store"]  # the fixtures
 
 # No time limits on examples: a busy machine is no defect. In CI the examples are the same in every
 # run, so that a failure there is of the change; elsewhere they are new ones, so that they go on

@@ -5,24 +5,13 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Door, Served
+from tests.browser.keyboard import tab_to
 from tests.browser.test_pages import LOOKS, check
 
 pytestmark = pytest.mark.browser
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """Reaches an element with the Tab key, as everything on a page can be reached."""
-    target = page.locator(selector).first
-    for _ in range(150):
-        page.keyboard.press("Tab")
-        if target.evaluate("(element) => element === document.activeElement"):
-            shown = target.evaluate("(element) => element.getBoundingClientRect().bottom > 0")
-            assert shown, f"{selector} has the focus out of sight"
-            return
-    raise AssertionError(f"the Tab key does not reach {selector}")
 
 
 @LOOKS

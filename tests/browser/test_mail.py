@@ -22,6 +22,7 @@ from kb.centre import HelpCentre
 from kb.mail.envelope import Became, Envelope
 from kb.timezones import utc_now
 from tests.browser.conftest import Door
+from tests.browser.keyboard import tab_to
 from tests.browser.test_pages import AXE, LOOKS, check
 from tests.notifications.servers import Mailbox, html_of, smtp_server, text_of
 from tests.webapp.test_cli import PATIENCE, command, environment, free_port, wait_for
@@ -224,8 +225,8 @@ def test_the_quarantine_is_worked_off_with_the_keyboard_alone(
     bob = visit()
     bob.sign_in("bob")
     page = bob.go("/desk")
-    for name in (r"E-mails to check", r"Offer of the week", r"File a ticket"):
-        tab_to(page, name)
+    for name in ("E-mails to check", "Offer of the week", "File a ticket"):
+        tab_to(page, f":is(a, button):has-text('{name}')")
         with page.expect_navigation():
             page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/desk/KB-\d+"))
@@ -236,30 +237,15 @@ def test_hours_for_e_mails_are_chosen_with_the_keyboard_alone(visit: Door) -> No
     bob = visit()
     bob.sign_in("bob")
     page = bob.go("/desk/notifications/choices")
-    tab_to(page, "level", by="document.activeElement.value")
+    tab_to(page, "[value=level]")
     page.keyboard.press("ArrowDown")
-    tab_to(page, "hours-from", by="document.activeElement.id")
+    tab_to(page, "#hours-from")
     page.keyboard.type("0730")
-    tab_to(page, "^Save$")
+    tab_to(page, "button:text-is('Save')")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("saved=1"))
     expect(page.locator("[data-hours=own]")).to_be_visible()
     assert page.locator("#hours-from").input_value().startswith("07")
-
-
-#: The words of what has the focus; of a page where nothing has, it is the body.
-_WORDS = "document.activeElement.matches('body') ? '' : document.activeElement.textContent"
-
-
-def tab_to(page: Page, pattern: str, *, by: str = _WORDS) -> None:
-    """Presses Tab until the element with the focus is the one that is meant, and is seen to be."""
-    for _ in range(120):
-        page.keyboard.press("Tab")
-        if re.search(pattern, str(page.evaluate(by)).strip()):
-            outline = "getComputedStyle(document.activeElement).outlineStyle"
-            assert page.evaluate(outline) != "none"
-            return
-    raise AssertionError(f"no Tab leads to {pattern}")
 
 
 @LOOKS

@@ -15,8 +15,8 @@ from playwright.sync_api import Page, expect
 
 from kb.people.second_factor.totp import code_at, step_at
 from tests.browser.conftest import Door, Served, Visitor
+from tests.browser.keyboard import tab_to
 from tests.browser.test_pages import LOOKS, check
-from tests.browser.test_story import tab_to
 
 pytestmark = pytest.mark.browser
 PAGE = "/account/second-factor"

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Door, Served
+from tests.browser.keyboard import tab_to
 
 pytestmark = pytest.mark.browser
 FILED = re.compile(r"/tickets/KB-\d+")
@@ -90,15 +91,6 @@ def test_who_still_needs_help_gets_a_ticket_with_its_due_time(visit: Door, serve
     assert served.tickets() == before + 1
     page.goto(served.address + "/tickets/new")
     expect(page.locator("#title")).to_have_value("")  # what is filed is no draft any more
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """Presses Tab until the focus is there, as somebody without a mouse does."""
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            return
-    raise AssertionError(f"{selector} cannot be reached by Tab")
 
 
 def test_the_whole_story_by_keyboard_alone(visit: Door, served: Served) -> None:

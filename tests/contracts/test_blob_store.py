@@ -12,14 +12,6 @@ from kb.blobs import BlobStore, open_store
 from kb.errors import Misconfigured, Unavailable
 
 
-@pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    address = str(tmp_path / "store")
-    if request.param == "s3":
-        address = request.getfixturevalue("s3_address")
-    return open_store(address)
-
-
 def test_what_was_written_is_read_and_what_was_not_is_none(
     store: BlobStore, tmp_path: Path
 ) -> None:

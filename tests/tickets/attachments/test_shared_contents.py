@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kb.blobs import BlobStore, open_store
+from kb.blobs import BlobStore
 from kb.errors import NotFound, Unavailable
 from kb.operations.backup import restore_backup, write_backup
 from kb.tickets.attachments.files import Attachments
@@ -18,14 +18,6 @@ from tests.databases import location_of
 from tests.world import FRIDAY, World
 
 LOG = Upload("print.log", b"Printer on fire")
-
-
-@pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    address = str(tmp_path / "store")
-    if request.param == "s3":
-        address = request.getfixturevalue("s3_address")
-    return open_store(address)
 
 
 def read(attachments: Attachments, attachment: Attachment) -> bytes:

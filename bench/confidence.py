@@ -1,13 +1,20 @@
-"""Fits the model of confidence on several sites, and shows how it does on each one left out.
+"""What the suggestion box shows on unlike sites; and the fit of the model that decides it.
 
-    python -m bench.confidence [--sets NAME ...] [--queries N] [--settled]
+    python -m bench.confidence [--sites NAME ...] [--queries N] [--drafts] [--keep FOLDER]
+    python -m bench.confidence --fit [--sets NAME ...] [--queries N] [--settled]
 
-Prints the weights for ``kb/search/weights.py``, and for each site, with weights fitted on all
-others: how well answerable queries are told from the rest (AUC), how many of them keep their answer
-when a tenth of the others is shown something, and at which log-odds that is. Run it again whenever
-the evidence changes: another analysis, other vectors. Needs the judged sets (``KB_BENCH_DATA``):
-sets in BEIR layout, and trees with titles.jsonl, which are indexed whole. With ``--settled``, the
-sentence encoder reads queries, and the passages of judged sets.
+The first prints for each site (see ``bench.sites``), published and read by the sentence encoder as
+in the product, while somebody types and at a pause: of the questions that it answers, how many have
+a right page among those that are shown, and first, and how many are shown nothing; and of those
+that it does not answer, how many are shown something. ``--drafts`` asks before anything is read.
+
+The second fits the weights for ``kb/search/weights.py`` on several sites, and prints them; and for
+each site, with weights fitted on all others: how well answerable queries are told from the rest
+(AUC), how many of them keep their answer when a tenth of the others is shown something, and at
+which log-odds that is. Run it again whenever the evidence changes: another analysis, other vectors.
+Needs the judged sets (``KB_BENCH_DATA``): sets in BEIR layout, and trees with titles.jsonl, which
+are indexed whole. With ``--settled``, the sentence encoder reads queries, and the passages of
+judged sets.
 
 A conditional logit: the candidates of a query compete with each other and with "none of these".
 Negatives are queries out of scope and the bundled foreign questions; positives, beside judged
@@ -29,7 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from bench import corpora, natural
+from bench import corpora, natural, sites
 from kb.search import evaluation, weights
 from kb.search.build.calibration import foreign_questions
 from kb.search.documents import PUBLIC
@@ -50,7 +57,7 @@ SETS = (
 )
 HALF_TYPED = 25  # characters
 _NAMES = tuple(dict.fromkeys((*weights.CONFIDENCE, *weights.CONFIDENCE_READ)))
-_NEGATIVE = {"missing", "corrected", "behind"}
+_NEGATIVE = {"missing", "corrected", "common", "behind"}
 _PENALTY = 0.003
 #: What the queries of each kind weigh together, in a site that has queries out of scope or none.
 _SHARES = {"answerable": (1.0, 1.0), "own": (0.3, 0.3), "outside": (0.6, 0.0), "foreign": (0.4, 1)}
@@ -83,33 +90,80 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--sites", nargs="+", default=sites.names(), metavar="NAME")
+    parser.add_argument("--drafts", action="store_true", help="before passages are read")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="for indexes, of all runs")
+    parser.add_argument("--fit", action="store_true", help="fit the weights")
     parser.add_argument("--sets", nargs="+", default=[*natural.TREES, *SETS], metavar="NAME")
-    parser.add_argument("--queries", type=int, default=250, metavar="N")
-    parser.add_argument("--settled", action="store_true", help="queries at a pause")
+    parser.add_argument("--queries", type=int, default=250, metavar="N", help="of each kind")
+    parser.add_argument("--settled", action="store_true", help="fit for queries at a pause")
     options = parser.parse_args()
+    if options.fit:
+        fit_and_print(options.sets, options.queries, options.settled)
+    else:
+        print_shown(options.sites, options.queries, not options.drafts, options.keep)
+
+
+def print_shown(names: Sequence[str], most: int, read: bool, kept: Path | None) -> None:
+    """The table of what is shown, of each site and in the mean."""
+    heads = "".join(f"{head:>7}" for head in ("right", "first", "silent", "false"))
+    print(f"{'site':<20} {'':<8} {'questions':>9}{heads}")
+    rows: dict[str, list[list[float]]] = {"typed": [], "settled": []}
+    for name in names:
+        with sites.published(name, read=read, most=most, kept=kept) as site:
+            answered = sum(bool(question.answers) for question in site.questions)
+            count = f"{answered}+{len(site.questions) - answered}"
+            for lane, of_lane in rows.items():
+                of_lane.append(shown_of(site, settled=lane == "settled"))
+                print_row(name, lane, count, of_lane[-1])
+    for lane, of_lane in rows.items():
+        print_row("mean", lane, "", np.mean(of_lane, axis=0).tolist())
+    print_row("goal", "", "", [0.85, 0.65, 0.1, 0.12])
+
+
+def print_row(name: str, lane: str, count: str, shares: Sequence[float]) -> None:
+    cells = "".join(f"{share:7.2f}" for share in shares)
+    print(f"{name:<20} {lane:<8} {count:>9}{cells}", flush=True)
+
+
+def shown_of(site: sites.Site, *, settled: bool) -> list[float]:
+    """Right, first and silent, of the answerable questions, and false, of the others, as shares."""
+    inside, false = [], []
+    for question in site.questions:
+        hits = site.searcher.suggest(question.text, settled=settled).hits
+        ids = [hit.id for hit in hits if hit.id != question.itself]
+        if question.answers:
+            right, first = question.answers & {*ids}, question.answers & {*ids[:1]}
+            inside.append((bool(right), bool(first), not ids))
+        else:
+            false.append(bool(ids))
+    return [*np.mean(inside, axis=0).tolist(), float(np.mean(false))]
+
+
+def fit_and_print(names: Sequence[str], most: int, settled: bool) -> None:
     data = corpora.data()
     if data is None:
         sys.exit("The judged sets are not here: set KB_BENCH_DATA to the folder that has them.")
 
-    sites = {}
-    for name in options.sets:
-        with opened(data, name, options.queries, options.settled) as (searcher, asked):
-            sites[name] = collect(searcher, asked, options.settled)
-        print(f"{name}: {len(sites[name].kind)} queries", file=sys.stderr, flush=True)
+    queries = {}
+    for name in names:
+        with opened(data, name, most, settled) as (searcher, asked):
+            queries[name] = collect(searcher, asked, settled)
+        print(f"{name}: {len(queries[name].kind)} queries", file=sys.stderr, flush=True)
 
     print(f"{'left out':<24} {'AUC':>6} {'kept':>6} {'threshold':>9} {'25: AUC':>8} {'kept':>6}")
-    for name, site in sites.items():
-        model = fit([other for each, other in sites.items() if each != name])
+    for name, site in queries.items():
+        model = fit([other for each, other in queries.items() if each != name])
         whole, half = (separation(site, model, half_typed=half) for half in (False, True))
         print(
             f"{name:<24} {whole[0]:6.3f} {whole[1]:6.2f} {whole[2]:9.2f} {half[0]:8.3f} "
             f"{half[1]:6.2f}"
         )
-    model = fit(list(sites.values()))
+    model = fit(list(queries.values()))
     print(f"CONFIDENCE_BIAS = {model.bias:.2f}")
     for name, weight in zip(_NAMES, model.weights, strict=True):
         print(f'        "{name}": {weight:.2f},')
-    middle, spread = out_of_scope(list(sites.values()), model)
+    middle, spread = out_of_scope(list(queries.values()), model)
     print(f"OUT_OF_SCOPE = ({middle:.2f}, {spread:.2f})")
     print(f"THRESHOLD = {middle + spread * math.log(9):.2f}")
 

@@ -80,10 +80,10 @@ def indexed(tree: Path) -> Iterator[Site]:
         assert generation is not None
         with contextlib.closing(generation.store) as store:
             documents = list(store.all())
-        yield Site(searcher, documents, _titles(tree / "titles.jsonl", documents))
+        yield Site(searcher, documents, titles(tree / "titles.jsonl", documents))
 
 
-def _titles(file: Path, documents: Sequence[Document]) -> list[Title]:
+def titles(file: Path, documents: Sequence[Document]) -> list[Title]:
     id_of = {document.source: document.id for document in documents}
     titles = []
     for row in map(json.loads, file.read_text("utf-8").splitlines()):

@@ -165,17 +165,12 @@ def suggest(
 
 def _print_considered(considered: Considered) -> None:
     """Why suggestions were shown or not: what speaks for and against the best pages."""
-    distance = considered.log_odds - considered.threshold
-    where = f"{abs(distance):.2f} {'above' if distance >= 0 else 'below'} the threshold"
-    click.echo(
-        f"Log-odds {considered.log_odds:.2f} that a page answers, {where} of "
-        f"{considered.threshold:.2f}. Considered:"
-    )
+    click.echo(considered.sentence())
     for document in considered.candidates:
-        click.echo(f"{document.confidence:5.0%}  {document.title}")
-        weighty = sorted(document.evidence.items(), key=lambda pair: -abs(pair[1]))
+        shown = "shown" if document.shown else "not shown"
+        click.echo(f"{document.confidence:5.0%}  {document.title}  [{shown}]")
         click.echo(
-            "       " + "  ".join(f"{name} {value:+.2f}" for name, value in weighty if value)
+            "       " + "  ".join(f"{name} {value:+.2f}" for name, value in document.weighty)
         )
 
 

@@ -144,25 +144,45 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class ConsideredDocument:
-    """A document that may have been shown: its ``confidence``, and what each kind of evidence
+    """A document that may be ``shown``: its ``confidence``, and what each kind of evidence
     contributed to its log-odds.
     """
 
     id: str
     title: str
     confidence: float
+    shown: bool
     evidence: dict[str, float]
+
+    @property
+    def weighty(self) -> list[tuple[str, float]]:
+        """The evidence that contributed anything, the weightiest first."""
+        pairs = ((name, value) for name, value in self.evidence.items() if abs(value) >= 0.005)
+        return sorted(pairs, key=lambda pair: -abs(pair[1]))
 
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """Why suggestions were shown or not: the ``log_odds`` that any answers, and those below which
-    nothing is shown.
+    """Why suggestions were shown or not: the ``log_odds`` that any answers, those below which
+    nothing is shown, and the ``least`` confidence of a document that is shown beside others.
     """
 
     log_odds: float
     threshold: float
+    least: float
     candidates: tuple[ConsideredDocument, ...]
+
+    def sentence(self) -> str:
+        """How far all of them are from being shown, or beyond it."""
+        if not self.candidates:
+            return "No page was considered: too many pages have these words, or none has them."
+        distance = self.log_odds - self.threshold
+        where = "above" if distance >= 0 else "below"
+        return (
+            f"Log-odds {self.log_odds:.2f} that a page answers, {abs(distance):.2f} {where} the "
+            f"threshold of {self.threshold:.2f}. Beside others, a page needs a confidence of "
+            f"{self.least:.0%}."
+        )
 
 
 @dataclass(frozen=True)
@@ -259,11 +279,13 @@ def _considered_json(considered: Considered) -> dict[str, Any]:
     return {
         "log_odds": _number(considered.log_odds),
         "threshold": _number(considered.threshold),
+        "least_confidence": round(considered.least, 4),
         "candidates": [
             {
                 "id": document.id,
                 "title": document.title,
                 "confidence": round(document.confidence, 4),
+                "shown": document.shown,
                 "evidence": {name: round(value, 4) for name, value in document.evidence.items()},
             }
             for document in considered.candidates

@@ -126,13 +126,17 @@ def worth_showing(
     """
     shown = is_pinned.copy()
     if judgement.log_odds >= threshold:
-        best = float(confidences.max(initial=0.0))
-        least = weights.BESIDE if best >= weights.STRONG else min(weights.PERHAPS, best)
-        own = judgement.own[: confidences.size]
+        least, own = least_confidence(confidences), judgement.own[: confidences.size]
         shown |= (confidences >= least) | (own >= weights.ALONE) | (threshold == -math.inf)
     is_strong = is_pinned | (confidences >= weights.STRONG) | (threshold == -math.inf)
     order = np.lexsort((-preferences, ~is_strong, ~is_pinned))
     return order[shown[order]]
+
+
+def least_confidence(confidences: Totals) -> float:
+    """What a document needs to be shown beside the others."""
+    best = float(confidences.max(initial=0.0))
+    return weights.BESIDE if best >= weights.STRONG else min(weights.PERHAPS, best)
 
 
 class Snapshot:
@@ -247,7 +251,7 @@ class Snapshot:
             judgement.log_odds,
             self._answer(display, placed[:1]),
             pasted.line,
-            self._considered(display, ranking, judgement, confidences, threshold)
+            self._considered(display, ranking, judgement, confidences, threshold, chosen)
             if explain
             else None,
         )
@@ -273,18 +277,21 @@ class Snapshot:
         judgement: Judgement,
         confidences: Totals,
         threshold: float,
+        chosen: Positions,
     ) -> Considered:
-        """Why the best candidates are shown or not."""
+        """Why the best candidates are shown or not; those ``chosen`` are."""
         count = min(weights.CONSIDERED, judgement.own.size)
         hits = display.hits(list(map(Placed, ranking.documents[:count].tolist())))
         return Considered(
             log_odds=judgement.log_odds,
             threshold=threshold,
+            least=least_confidence(confidences),
             candidates=tuple(
                 ConsideredDocument(
                     hit.id,
                     hit.title,
                     own,
+                    i in chosen,
                     {name: float(part[i]) for name, part in judgement.contributions.items()},
                 )
                 for i, (hit, own) in enumerate(zip(hits, confidences[:count].tolist(), strict=True))

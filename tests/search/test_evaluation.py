@@ -156,6 +156,9 @@ def test_search_and_suggest_print_the_shape_of_the_api(
     answer = json.loads(result.stdout)
     assert set(answer) == {"query", "generation", "partial", "answer", "looked_for", "suggestions"}
     assert {"confidence", "tier", "passage", "also"} <= set(answer["suggestions"][0])
+    result = CliRunner().invoke(kb, ["suggest", "port", "--data", str(tmp_path), "--explain"])
+    assert "the threshold of" in result.stdout
+    assert "[shown]" in result.stdout
     result = CliRunner().invoke(
         kb, ["search", "port", "--data", str(tmp_path), "--json", "--explain"]
     )

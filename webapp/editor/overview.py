@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb.errors import Conflict, Invalid, KbError, NotFound, Unavailable
 from kb.search.documents import PUBLIC
 from kb.search.generations.generation import Generation, PastGeneration
-from kb.search.results import Hit
+from kb.search.results import Considered, Hit
 from webapp.context import centre
 from webapp.editor.publishing import RUN_TITLES, publishing_state, visible_audiences
 from webapp.problems import LOG
@@ -85,13 +85,16 @@ SCORE_PARTS: Mapping[str, ScorePart] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class TestedQuery:
-    """A query as ``audience`` would see it answered; ``parts`` are the score parts that occur."""
+    """A query as ``audience`` would see it answered; ``parts`` are the score parts that occur, and
+    ``considered`` says why suggestions are shown or not.
+    """
 
     query: str
     audience: str
     mode: str
     hits: tuple[Hit, ...] = ()
     parts: tuple[str, ...] = ()
+    considered: Considered | None = None
     sentence: str = ""
 
 
@@ -170,13 +173,13 @@ def _tested_query(audiences: Sequence[str]) -> TestedQuery | None:
     if audience not in audiences or mode not in ("suggest", "search"):
         raise Invalid(f"Audience not found: {audience[:40]!r}. Choose from the list.", field="as")
 
-    searcher = centre().searcher
+    searcher, considered = centre().searcher, None
     try:
         if mode == "suggest":
             answer = searcher.suggest(
                 query, audience=audience, limit=TESTED_HITS, explain=True, settled=True
             )
-            hits = answer.hits
+            hits, considered = answer.hits, answer.considered
         else:
             hits = searcher.search(
                 query, audience=audience, per_page=TESTED_HITS, explain=True
@@ -187,4 +190,4 @@ def _tested_query(audiences: Sequence[str]) -> TestedQuery | None:
     present = {name for hit in hits for name in hit.explain}
     known = (name for name in SCORE_PARTS if name in present)
     unknown = sorted(present - set(SCORE_PARTS))
-    return TestedQuery(query, audience, mode, hits, (*known, *unknown))
+    return TestedQuery(query, audience, mode, hits, (*known, *unknown), considered)

@@ -130,6 +130,20 @@ def test_nothing_good_enough_is_told_and_leads_to_the_search(erin: Browser) -> N
     assert erin.get("/editor?q=ink&mode=else").status_code == 422
 
 
+def test_it_says_how_far_a_page_is_from_being_shown_and_why(erin: Browser) -> None:
+    page = erin.page("/editor?q=jammed+lottery+numbers&as=public")
+    assert data_values(page, "empty") == [""]
+    reasons = part_of(page, "considered", "jammed lottery numbers").partition("</details>")[0]
+    assert "doc/jam" in data_values(reasons, "candidate")
+    assert "below the threshold" in text_of(reasons)
+    assert "missing -" in text_of(reasons)
+    assert "not shown" in text_of(reasons)
+
+    shown = part_of(erin.page("/editor?q=jammed+paper&as=public"), "considered", "jammed paper")
+    assert "above the threshold" in text_of(shown)
+    assert "data-considered" not in erin.page("/editor?q=jammed+paper&as=public&mode=search")
+
+
 def test_another_generation_serves_at_the_press_of_a_button(folder: Path) -> None:
     data = folder / "data"
     publish(data, DOCUMENTS[:2])

@@ -105,6 +105,7 @@ CONFIDENCE = MappingProxyType(
         "complete": 0.41,
         "missing": -1.62,
         "corrected": 0.0,
+        "common": -5.0,  # by hand: nobody asks "how do i" and waits for an answer
         "behind": -0.87,
     }
 )
@@ -125,6 +126,7 @@ CONFIDENCE_READ = MappingProxyType(
         "complete": 0.51,
         "missing": -1.10,
         "corrected": -0.20,
+        "common": -5.0,
         "behind": -0.78,
     }
 )
@@ -145,6 +147,7 @@ CONFIDENCE_BY_WORDS = MappingProxyType(
         "complete": 0.9,
         "missing": -1.6,
         "corrected": -1.2,
+        "common": -5.0,
         "behind": -0.8,
     }
 )

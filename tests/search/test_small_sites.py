@@ -91,7 +91,18 @@ def test_a_sentence_of_a_page_shows_that_page(bakery: Searcher, sentence: str, p
     assert page in shown(bakery, sentence)
 
 
-@pytest.mark.parametrize("text", ["change the date of my flight", "lottery numbers", "????"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "change the date of my flight",
+        "lottery numbers",
+        "????",
+        "the",
+        "a",
+        "is it not",
+        "how do i",
+    ],
+)
 def test_what_no_page_answers_shows_nothing(bakery: Searcher, text: str) -> None:
     assert shown(bakery, text) == []
 

@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search.analysis.common_words import PROBLEM_WORDS
+from kb.search.analysis.common_words import COMMON_WORDS, PROBLEM_WORDS
 from kb.search.analysis.languages import compound_links
 from kb.search.analysis.tokenizer import (
     Analyzer,
@@ -65,6 +65,10 @@ class QueryExpander:
         last = unfinished_word(text) if prefix or len(text.strip()) == 1 else ""
         if any(reading.is_last_phrase for reading in readings) or last in PROBLEM_WORDS:
             last = ""  # of "log in", the last word is no beginning of "install"
+        elif self._is_stop_word(last, lexicon):
+            words = index_words(text, asked=True)
+            if all(self._is_stop_word(word, lexicon) for word in words):
+                last = ""  # "the" alone does not ask for themes
         query = _quieted(self._as_typed(text, last, lexicon))
         meant = did_you_mean(text, query)
         if meant is not None:
@@ -97,6 +101,10 @@ class QueryExpander:
             elif term.stems:
                 terms.append(term)
         return ExpandedQuery(text, tuple(terms), tuple(unknown))
+
+    def _is_stop_word(self, word: str, lexicon: Lexicon) -> bool:
+        term = self._whole_term(word, lexicon) if word else None
+        return word in COMMON_WORDS or (term is not None and not term.stems)
 
 
 def _quieted(query: ExpandedQuery) -> ExpandedQuery:

@@ -55,7 +55,9 @@ class EvidenceReader:
         del features["passage"]
         if scores.read:
             features["reading"] = features.pop("meaning")
+        # No more than all: what is hardly worth anything is rounded up where words are found.
         features["words"] /= max(scores.ideal, _LEAST) * (weights.K1 + 1)
+        np.minimum(features["words"], 1.0, out=features["words"])
         if "topics" not in features:
             features["topics"] = np.full(positions.size, _UNKNOWN_TOPICS)
         totals = fused.before[positions]  # one customer changes nothing that is thought of others
@@ -73,6 +75,8 @@ class EvidenceReader:
         weighed = zip(query.terms, terms, strict=True)
         corrected = sum(weight for term, weight in weighed if term.corrected)
         features["corrected"] = nothing + corrected / whole
+        words = (*query.unknown, *(term.word for term in query.terms if term.typed))
+        features["common"] = nothing + float(COMMON_WORDS.issuperset(words))
         return features | self._found(query, scores, positions, np.array(terms), absent, whole)
 
     def _found(

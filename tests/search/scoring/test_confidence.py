@@ -36,7 +36,7 @@ def test_how_many_are_asked_for_changes_nothing() -> None:
 
 
 def test_evidence_has_the_sign_that_its_name_promises() -> None:
-    against = {"missing", "corrected", "behind"}
+    against = {"missing", "corrected", "common", "behind"}
     for model in (weights.CONFIDENCE, weights.CONFIDENCE_READ, weights.CONFIDENCE_BY_WORDS):
         for name, weight in model.items():
             assert weight <= 0 if name in against else weight >= 0, name

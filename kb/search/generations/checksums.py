@@ -8,6 +8,7 @@ being computed; both let other threads run. Which files belong to a generation i
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -81,6 +82,7 @@ class ChecksumWriter:
         self._verified_then = VerificationRecord(previous[0]).read() if previous else {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="checksums")
         self._pending: dict[str, Future[FileChecksum]] = {}
+        self._kept: dict[str, FileChecksum] = {}
         #: Of each file with a checksum, what it was when that was computed.
         self.identities: dict[str, FileIdentity] = {}
 
@@ -98,7 +100,13 @@ class ChecksumWriter:
     def begin(self, names: Iterable[str]) -> None:
         """Begin with these files, which will not change any more."""
         for name in names:
-            if name not in self._pending:
+            if name in self._pending or name in self._kept:
+                continue
+            identity = self.identities[name] = file_identity(self._folder / name)
+            # A link to a file of the previous generation: that was synced then, and never changes.
+            if name in self._checksums_then and identity == self._verified_then.get(name):
+                self._kept[name] = self._checksums_then[name]
+            else:
                 self._pending[name] = self._threads.submit(self._checksum, name)
 
     def run_in_background(self, work: Callable[[], None]) -> Future[None]:
@@ -107,18 +115,18 @@ class ChecksumWriter:
 
     def checksums(self) -> dict[str, FileChecksum]:
         """The checksum of every file that is there, when all are on disk. Raises OSError."""
-        files = (path for path in self._folder.rglob("*") if path.is_file())
-        names = sorted(path.relative_to(self._folder).as_posix() for path in files)
+        names = sorted(
+            os.path.relpath(os.path.join(folder, name), self._folder)
+            for folder, _, files in os.walk(self._folder)
+            for name in files
+        )
         self.begin(names)
-        return {name: self._pending[name].result() for name in names}
+        return {
+            name: self._kept[name] if name in self._kept else self._pending[name].result()
+            for name in names
+        }
 
     def _checksum(self, name: str) -> FileChecksum:
         file = self._folder / name
-        identity = self.identities[name] = file_identity(file)
-
-        # A link to a file of the previous generation: that was synced then, and never changes.
-        if name in self._checksums_then and identity == self._verified_then.get(name):
-            return self._checksums_then[name]
-
         sync(file)
-        return identity[1], sha256(file)
+        return self.identities[name][1], sha256(file)

@@ -21,6 +21,7 @@ from kb.search.analysis.tokenizer import Analyzer
 from kb.search.array_types import Pointers
 from kb.search.build.document_facts import DocumentFacts
 from kb.search.build.forward_index import ForwardIndex, stem_or_word
+from kb.search.build.near_duplicates import pack_near_duplicates
 from kb.search.build.partition_writer import PartitionTexts
 from kb.search.build.reuse import document_words
 from kb.search.build.splice import LengthBasis
@@ -88,7 +89,7 @@ def edits_of(read: ReadIndex, size: int, previous: PreviousPartition) -> Arrays 
     places_then = np.array(index_then.documents.rows).searchsorted(rows_then).tolist()
     for number, place in zip(fresh.tolist(), places_then, strict=True):
         now = index.documents[int(places[number])]
-        if not _is_plain(arrays, number, index_then.documents[place], now):
+        if not _is_plain(index_then.documents[place], now):
             return None
 
     segment: Arrays = {ALL + "row": rows.astype(np.int32)}
@@ -99,6 +100,7 @@ def edits_of(read: ReadIndex, size: int, previous: PreviousPartition) -> Arrays 
         for number, place in zip(fresh.tolist(), places_then, strict=True)
     }
     then = _words_in_file(previous, edited, words)
+    segment |= _regrouped(read, previous, rows, fresh)
     return segment | _pack_edits(index, edited, places[edited], arrays, then)
 
 
@@ -109,12 +111,33 @@ def _has_same_meanings(index: ForwardIndex, arrays: Arrays) -> bool:
     return np.array_equal(model, TABLE_ID)
 
 
-def _is_plain(arrays: Arrays, number: int, before: DocumentFacts, now: DocumentFacts) -> bool:
-    """Whether only the text of a document has changed, not its title or the values for filters,
-    and the document is not one of several that say almost the same.
+def _is_plain(before: DocumentFacts, now: DocumentFacts) -> bool:
+    """Whether only the text of a document has changed, not its title or the values for filters."""
+    return all(getattr(before, name) == getattr(now, name) for name in _SAME)
+
+
+def _regrouped(
+    read: ReadIndex, previous: PreviousPartition, rows: NDArray[np.int64], fresh: EditedNumbers
+) -> Arrays:
+    """Which documents have left their group of those that say almost the same.
+
+    Only groups of the large file that have any of the ``fresh`` documents are compared again, among
+    themselves. ``rows`` are those of all documents.
     """
-    is_alone = int(arrays["duplicate_group"][number]) < 0
-    return is_alone and all(getattr(before, name) == getattr(now, name) for name in _SAME)
+    arrays, edits = previous.arrays, previous.edits
+    group_of = arrays["duplicate_group"].copy()
+    if AT + "duplicate_group" in edits:
+        group_of[edits[AT + "duplicate_group"]] = edits[TO + "duplicate_group"]
+    for group in np.unique(group_of[fresh][group_of[fresh] >= 0]).tolist():
+        members = np.flatnonzero(group_of == group)
+        members = members[np.argsort(rows[members])]
+        index = read(rows[members])
+        alike = pack_near_duplicates(index, np.arange(members.size))["duplicate_group"]
+        # The most that are alike stay a group; of several as large, those with the first member.
+        sizes = np.bincount(alike[alike >= 0], minlength=1)
+        group_of[members[alike != sizes.argmax()]] = -1
+    left = np.flatnonzero(group_of != arrays["duplicate_group"])
+    return {AT + "duplicate_group": left, TO + "duplicate_group": group_of[left]}
 
 
 def _words_in_file(

@@ -29,8 +29,10 @@ class NearDuplicates:
         self._members: NDArray[np.int32] = arrays["duplicate_members"]
         #: [documents], the place in the group of each, from the newest
         self._place = np.zeros(self._group_of.size, dtype=np.int64)
-        places = np.arange(self._members.size) - self._pointers[self._group_of[self._members]]
-        self._place[self._members] = places
+        sizes = np.diff(self._pointers)
+        self._place[self._members] = np.arange(self._members.size) - np.repeat(
+            self._pointers[:-1], sizes
+        )
 
     def fold(
         self, documents: Documents, scores: Totals, *, newest: bool
@@ -50,5 +52,7 @@ class NearDuplicates:
         if self._group_of is None or self._group_of[document] < 0:
             return []
         group = int(self._group_of[document])
-        members = self._members[self._pointers[group] : self._pointers[group + 1]].tolist()
-        return [member for member in members if member != document]
+        members = self._members[self._pointers[group] : self._pointers[group + 1]]
+        # One that was edited may have left the group (see ``index.edits``).
+        members = members[self._group_of[members] == group]
+        return [member for member in members.tolist() if member != document]

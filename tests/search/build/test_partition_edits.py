@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from kb.search.build import partition_edits, splice
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import AUDIENCES, Document, DocumentKind
+from kb.search.documents import AUDIENCES, Document, DocumentKind, Section
 from kb.search.generations.generation import Generation, Generations
 from kb.search.index.array_file import load_arrays
 from kb.search.index.edits import edits_file, load_partition
@@ -26,6 +27,10 @@ QUERIES = [
     *("button", "win", "windo", "gam", "größ", "日本", "wimdow", "printre", "zan", "zanzibar0"),
     *("page window button", "Chapter gamma", "button winter zanz", "how do i print"),
 ]
+PUMP = (
+    "Stop the pump before you replace the zephyrion filter. Open the lid with the blue key, pull "
+    "the old filter out and wipe the seat dry. Insert the new one until it clicks, close the lid."
+)
 texts = st.lists(st.sampled_from([*WORDS, "zanzibar0", "zanzibar1"]), max_size=12).map(" ".join)
 edits = st.dictionaries(st.integers(0, 29), texts, max_size=5)
 SIZE = 30
@@ -183,6 +188,26 @@ def test_what_changes_more_than_a_text_is_written_whole(tmp_path: Path, changed:
     kept = [written(n, text).id for n, text in texts.items() if written(n, text).id != changed.id]
     after = published(tmp_path, [changed], kept)
     assert not has_edits(after)
+
+
+def test_a_page_that_is_edited_stays_among_those_it_is_like_and_leaves_the_others(
+    tmp_path: Path,
+) -> None:
+    alike = {
+        f"doc/pump-{n}": document(f"doc/pump-{n}", f"Filter {n}.0", PUMP, versions=(f"{n}.0",))
+        for n in range(3)
+    }
+    published(tmp_path, [*alike.values(), *(written(n, t) for n, t in first_texts().items())])
+    kept = [written(n, text).id for n, text in first_texts().items()]
+    for text, shown in ((f"{PUMP} Wear gloves.", 1), ("Call the dealer about zephyrion.", 2)):
+        alike["doc/pump-1"] = replace(alike["doc/pump-1"], sections=(Section("", (), text),))
+        after = published(tmp_path, [alike["doc/pump-1"]], [*kept, "doc/pump-0", "doc/pump-2"])
+        assert has_edits(after)
+        with Searcher.on(after) as searcher:
+            hits = searcher.search("zephyrion").hits
+            assert len(hits) == shown
+            named = {other.id for hit in hits for other in hit.also}
+            assert len(named) == 3 - shown
 
 
 def test_many_edits_become_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,34 +2,92 @@
 
 ``LANGUAGE.txt`` has a group of equals on each line (its first lines say how it is written), and
 ``common/LANGUAGE.txt`` common words, one on each line. A line that begins with # is a comment.
+
+``translations.tsv`` has a meaning on each line and a column for each language: whoever types an
+entry of one column, or an equal of it in its own language, may mean the entries of the others.
+``function_words.tsv`` has the words of a language that say nothing about what is asked for.
 """
 
 from __future__ import annotations
 
+import csv
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kb.search.analysis.tokenizer import fold
+
 _FOLDER = Path(__file__).parent
+_ENGLISH = "en"
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Entries that mean the same: whoever types one of ``typed`` may mean any of ``meant``.
 
-    ``same`` says that they are one word, spelt differently.
+    ``same`` says that they are one word, spelt differently, and ``translated`` that what is meant
+    is in other languages.
     """
 
     typed: tuple[str, ...]
     meant: tuple[str, ...]
     same: bool = False
+    translated: bool = False
 
 
 @functools.cache
 def shipped_groups() -> tuple[Group, ...]:
-    """The groups of all languages."""
-    return tuple(_group(line) for file in _files(_FOLDER) for line in _lines(file))
+    """The groups of all languages, and what entries of one mean in the others."""
+    by_language = {file.stem: [_group(line) for line in _lines(file)] for file in _files(_FOLDER)}
+    own = [group for groups in by_language.values() for group in groups]
+    return (*own, *_translations(by_language))
+
+
+def _translations(by_language: Mapping[str, Sequence[Group]]) -> Iterator[Group]:
+    for row in _rows("translations.tsv"):
+        typed = {
+            name: _listed_with(_entries(cell), by_language[name]) for name, cell in row.items()
+        }
+        meant = {name: _meant_by(_entries(cell), by_language[name]) for name, cell in row.items()}
+        for language, entries in typed.items():
+            if language != _ENGLISH:  # "Handy" is a German telephone, and "handy" is no telephone
+                entries = dict.fromkeys(entry for entry in entries if entry not in common_words())
+            others = dict.fromkeys(
+                entry for other in meant if other != language for entry in meant[other]
+            )
+            meanings = tuple(entry for entry in others if entry not in entries)
+            if meanings:
+                yield Group(tuple(entries), meanings, translated=True)
+
+
+def _listed_with(entries: Sequence[str], groups: Sequence[Group]) -> dict[str, None]:
+    """``entries``, and what is listed beside one of them in its language."""
+    near = [group for group in groups if not {*entries}.isdisjoint(group.typed)]
+    return dict.fromkeys((*entries, *(entry for group in near for entry in group.typed)))
+
+
+def _meant_by(entries: Sequence[str], groups: Sequence[Group]) -> dict[str, None]:
+    """``entries``, and what whoever types one of them may mean without its being an equal."""
+    others = [
+        entry
+        for group in groups
+        if group.typed != group.meant and not {*entries}.isdisjoint(group.typed)
+        for entry in group.meant
+    ]
+    return dict.fromkeys((*entries, *others))
+
+
+@functools.cache
+def function_words() -> frozenset[str]:
+    """The words of all languages but English that say nothing about what is asked for."""
+    rows = _rows("function_words.tsv")
+    return frozenset(fold(word) for row in rows for word in row["words"].split())
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    with (_FOLDER / name).open(encoding="utf-8", newline="") as opened:
+        yield from csv.DictReader(opened, delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
 @functools.cache

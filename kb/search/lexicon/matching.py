@@ -17,7 +17,7 @@ from kb.search.analysis.common_words import COMMON_WORDS
 from kb.search.analysis.edits import is_correctable, is_one_edit, shortened
 from kb.search.analysis.languages import ENGLISH, STOP_WORDS
 from kb.search.analysis.tokenizer import Analyzer, fold, index_words, written_words
-from kb.search.lexicon.files import Group, common_words, shipped_groups
+from kb.search.lexicon.files import Group, common_words, function_words, shipped_groups
 
 #: What another spelling of a typed word counts, and what a word counts that is merely its equal.
 SAME_WORD, RELATED_WORD = 0.95, 0.6
@@ -41,18 +41,25 @@ Keys = tuple[str, ...]  # the words of an entry as they are compared: without in
 class Meaning:
     """What a typed entry may mean: words as they are indexed, and what they count beside it.
 
-    ``is_part`` says that others of the phrase are not indexed.
+    ``is_part`` says that others of the phrase are not indexed. ``translation`` is the entry, as it
+    is written, where it is in another language than what was typed.
     """
 
     words: tuple[str, ...]
     share: float
     is_part: bool = False
+    translation: str = ""
 
     def or_better(self, other: Meaning | None) -> Meaning:
         """The same words, as the better of both has them."""
         if other is None:
             return self
-        return Meaning(self.words, max(self.share, other.share), self.is_part and other.is_part)
+        return Meaning(
+            self.words,
+            max(self.share, other.share),
+            self.is_part and other.is_part,
+            self.translation and other.translation,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +126,7 @@ class Lexicon:
         for group in groups:
             # Nobody looks for what is not: "not there" is typed, and never meant.
             meant = [
-                (words, len(words) == len(written_words(entry)))
+                (entry, words, len(words) == len(written_words(entry)))
                 for entry in group.meant
                 if not _APOSTROPHE.search(entry) and (words := self._indexed(entry))
             ]
@@ -132,11 +139,13 @@ class Lexicon:
                     continue
                 if _APOSTROPHE.search(entry) and len(keys) == 1:
                     self._short_forms[_without_apostrophes(entry)] = entry
-                for other, is_whole in meant:
+                for meant_entry, other, is_whole in meant:
                     # "Log" alone says less than "log in", whether that was typed or is meant.
                     is_same = (group.same and is_whole) or len(own) < len(written)
                     if other != own:
-                        meaning = Meaning(other, SAME_WORD if is_same else share, not is_whole)
+                        worth = SAME_WORD if is_same else share
+                        translation = meant_entry if group.translated else ""
+                        meaning = Meaning(other, worth, not is_whole, translation)
                         meanings[keys][other] = meaning.or_better(meanings[keys].get(other))
         for keys, by_words in meanings.items():
             for earlier in self._meanings.get(keys, ()):
@@ -229,6 +238,7 @@ class Lexicon:
         """Whether ``word`` is no typo: it is common, an entry, or a short form."""
         return (
             word in self._fragments
+            or word in function_words()
             or _uninflected(word) in self._known
             or self._analyzer.stem(word) in _common_stems()
         )
@@ -236,6 +246,10 @@ class Lexicon:
     def is_short_form(self, word: str) -> bool:
         """Whether ``word`` is a short form, or what is indexed of one ("cant", "doesn")."""
         return word in self._fragments
+
+    def is_function_word(self, word: str) -> bool:
+        """Whether ``word`` says nothing in some language about what is asked for."""
+        return word in function_words()
 
     @functools.cached_property
     def _known(self) -> frozenset[str]:
@@ -288,7 +302,7 @@ def _uninflected(word: str) -> str:
 def _other_suffix(word: str) -> tuple[Meaning, ...]:
     """
     >>> _other_suffix("synchronise")
-    (Meaning(words=('synchronize',), share=0.95, is_part=False),)
+    (Meaning(words=('synchronize',), share=0.95, is_part=False, translation=''),)
     """
     other = _SUFFIX.sub(lambda match: _OTHER_SUFFIX[match[1]], word)
     return (Meaning((other,), SAME_WORD),) if other != word else ()

@@ -74,6 +74,9 @@ class QueryExpander:
         if meant is not None:
             query = replace(query, meant=meant)
             readings = self._equals.readings(meant, lexicon)
+        translation = self._equals.translation(query, readings)
+        if translation:
+            query = _without_function_words(replace(query, meant=translation), lexicon)
         query = self._equals.widened(query, readings)
         return query if prefix else replace(query, settled=True)
 
@@ -120,6 +123,15 @@ def _quieted(query: ExpandedQuery) -> ExpandedQuery:
 def _quiet(term: QueryTerm) -> QueryTerm:
     """A word that says only that there is a problem, beside what there is a problem with."""
     return replace(term, shares=tuple(share * _QUIET for share in term.shares))
+
+
+def _without_function_words(query: ExpandedQuery, lexicon: Lexicon) -> ExpandedQuery:
+    """A query in another language: its "die" is no English word that pages happen to have, and
+    nobody misses its "wie".
+    """
+    terms = tuple(term for term in query.terms if not lexicon.is_function_word(term.word))
+    unknown = tuple(word for word in query.unknown if not lexicon.is_function_word(word))
+    return replace(query, terms=terms, unknown=unknown)
 
 
 def _can_be_missed(word: str, lexicon: Lexicon) -> bool:

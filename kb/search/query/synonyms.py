@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search.analysis.tokenizer import Analyzer, written_words
+from kb.search.analysis.tokenizer import Analyzer, index_words, written_words
 from kb.search.index.array_file import Arrays
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.lexicon.matching import SAME_WORD, Lexicon, Meaning, Reading
@@ -72,24 +72,60 @@ class SynonymExpander:
         unknown = dict.fromkeys(query.unknown)
         more: list[QueryTerm] = []
         for reading in readings:
-            for position, slot in enumerate(self._cached_slots(reading.words, reading.meanings)):
-                if not slot:
-                    continue
-                word = reading.words[position] if position < len(reading.words) else ""
-                term = terms.get(word)
-                if term is not None and not term.prefix:
-                    most = self._cached_most(reading.meanings) if reading.is_part else math.inf
-                    terms[word] = self._cached_term(term, slot, most)
-                elif term is not None:  # what it may be completed to counts already
-                    others = tuple(pair for pair in slot if pair[0] not in term.stems)
-                    if others:
-                        more.append(self._cached_new_term(word, others, typed=False))
-                elif word in unknown:
-                    del unknown[word]
-                    more.append(self._cached_new_term(word, _in_full(slot), typed=True))
-                else:
-                    more.append(self._cached_new_term("", slot, typed=False))
+            slots = self._cached_slots(reading.words, reading.meanings)
+            self._add_meanings(reading, slots, terms, unknown, more)
+            if any(slots):  # "mot de passe" is one word elsewhere
+                for word in reading.words:
+                    unknown.pop(word, None)
         return replace(query, terms=(*terms.values(), *more), unknown=tuple(unknown))
+
+    def _add_meanings(
+        self,
+        reading: Reading,
+        slots: Sequence[_Slot],
+        terms: dict[str, QueryTerm],
+        unknown: dict[str, None],
+        more: list[QueryTerm],
+    ) -> None:
+        for position, slot in enumerate(slots):
+            if not slot:
+                continue
+            word = reading.words[position] if position < len(reading.words) else ""
+            term = terms.get(word)
+            if term is not None and not term.prefix:
+                most = self._cached_most(reading.meanings) if reading.is_part else math.inf
+                terms[word] = self._cached_term(term, slot, most)
+            elif term is not None:  # what it may be completed to counts already
+                others = tuple(pair for pair in slot if pair[0] not in term.stems)
+                if others:
+                    more.append(self._cached_new_term(word, others, typed=False))
+            elif word in unknown:
+                del unknown[word]
+                more.append(self._cached_new_term(word, _in_full(slot), typed=True))
+            else:
+                more.append(self._cached_new_term("", slot, typed=False))
+
+    def translation(self, query: ExpandedQuery, readings: Sequence[Reading]) -> str:
+        """``query`` in the words of this partition; "" unless words that it does not have are found
+        in another language.
+        """
+        translated: dict[str, str] = {}
+        for reading in readings:
+            if not {*reading.words}.isdisjoint(query.unknown):
+                for meaning in reading.meanings:
+                    if meaning.translation and self._has(meaning):
+                        translated |= dict.fromkeys(reading.words, "")
+                        translated[reading.words[0]] = meaning.translation
+                        break
+        if not translated:
+            return ""
+        typed = {term.word for term in query.terms}
+        words = dict.fromkeys(index_words(query.text))
+        parts = [translated.get(word, word if word in typed else "") for word in words]
+        return " ".join(filter(None, parts))
+
+    def _has(self, meaning: Meaning) -> bool:
+        return all(self._stems.find(self._analyzer.stem(word)) >= 0 for word in meaning.words)
 
     def _slots(self, words: Sequence[str], meanings: Sequence[Meaning]) -> list[_Slot]:
         """For each of the typed ``words`` the stems that may stand for it, and more for longer
@@ -107,7 +143,7 @@ class SynonymExpander:
                 continue
             share = meaning.share * min(1.0, typed / len(stems))
             slots += [{} for _ in range(len(stems) - len(slots))]
-            for position in range(max(typed, len(stems))):
+            for position in range(len(stems) if meaning.translation else max(typed, len(stems))):
                 slot, stem = slots[position], stems[min(position, len(stems) - 1)]
                 worth = self._limited(stem, share, most) if meaning.is_part else share
                 slot[stem] = max(worth, slot.get(stem, 0.0))

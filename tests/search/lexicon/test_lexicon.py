@@ -49,6 +49,10 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
         ("color", "doc/colour"),
         ("emaildetail", "doc/detail"),
         ("colleage", "doc/colleagues"),  # a word of one document
+        ("Wie kann ich mich anmelden?", "doc/sign-in"),
+        ("joindre des pièces", "doc/attach"),
+        ("demasiado grande", "doc/attach"),
+        ("convidar um colega", "doc/colleagues"),
     ],
 )
 def test_everyday_words_find_the_page_that_uses_others(
@@ -143,6 +147,7 @@ def test_a_hidden_document_gives_a_typed_word_no_meaning(tmp_path: Path) -> None
         centre = searcher(data, pages)
         texts = (
             "delete my receipt",
+            "rechnung hochladen",
             "coworkr",
             "screen reader",
             "emaildetail",
@@ -155,6 +160,21 @@ def test_a_hidden_document_gives_a_typed_word_no_meaning(tmp_path: Path) -> None
         ]
 
     assert answers(tmp_path / "open", PAGES) == answers(tmp_path / "both", [*PAGES, *hidden])
+
+
+def test_a_question_in_another_language_misses_only_what_it_asks_for() -> None:
+    partition = partition_of(PAGES)
+    query = partition.expand("wie kann ich mich hier anmelden", prefix=False)
+    assert query.unknown == ()
+    assert query.meant == "sign in"
+    assert "parken" in partition.expand("wo kann ich parken", prefix=False).unknown
+
+
+def test_english_words_keep_their_meaning_where_they_are_words_of_other_languages_too() -> None:
+    for text in ("a handy stand", "comment on it", "lent to us"):
+        readings = shipped_lexicon().readings(text)
+        meant = {meaning.words for reading in readings for meaning in reading.meanings}
+        assert meant.isdisjoint({("phone",), ("status",), ("how",), ("slow",)}), text
 
 
 def test_every_shipped_group_has_entries_that_differ() -> None:

@@ -56,8 +56,8 @@ _FRAME = re.compile(
 _CAUSE = re.compile(r"^\s*Caused by\b", re.IGNORECASE)
 _NOTE = re.compile(r"\s*(?:=\s*)?(?:note|help):|\s*\[")
 _ANY_CASE = re.IGNORECASE
-#: What a line says, and how much that makes it the one that decides.
-_WEIGHTS = (
+#: What only a line has that reports an error, and how much that makes it the one that decides.
+_SIGNS = (
     (
         4,
         re.compile(
@@ -67,15 +67,18 @@ _WEIGHTS = (
         ),
     ),
     (3, re.compile(r"^\W{0,12}(?:warning|warn)\b|^\s*\d+:\d+\s+warning\b", _ANY_CASE)),
-    (2, re.compile(r"\berror\s*[:\[-]", _ANY_CASE)),
+    (2, re.compile(rf"\berror\s*(?:[:\[-]|{_NUMBERED_CODE.pattern}:)", _ANY_CASE)),
     (3, re.compile(r"^npm err(?:or)?!?\s", _ANY_CASE)),
     (6, _CAUSE),
-    (3, _BRACKETED_CODE),
-    (3, _TRAILING_CODE),
     (3, _EXCEPTION),
-    (2, _NUMBERED_CODE),
     (2, re.compile(rf"^\W{{0,12}}{_NUMBERED_CODE.pattern}:")),
     (2, re.compile(r":\d+(?::\d+)?:\s")),
+)
+#: What sentences of other texts have, too, and what speaks against a line.
+_HINTS = (
+    (3, _BRACKETED_CODE),
+    (3, _TRAILING_CODE),
+    (2, _NUMBERED_CODE),
     (
         2,
         re.compile(
@@ -116,6 +119,7 @@ _WEIGHTS = (
     # a severity without a message
     (-10, re.compile(r"^\W*\w*\W*$")),
 )
+_WEIGHTS = (*_SIGNS, *_HINTS)
 _DECIDES = 3  # a line of less is not an error
 _TRACEBACK = re.compile(r"^\s*Traceback \(most recent call last\)")
 _ENTRY_GAP = "   "  # what the title field puts between the lines of a log
@@ -179,10 +183,11 @@ def _deciding(lines: list[str]) -> int | None:
             in_traceback = True
             continue
         weight = line_weight(line)
+        has_sign = any(pattern.search(line) for _, pattern in _SIGNS)
         if in_traceback and line[:1].strip() and weight >= 0:
             in_traceback = False
-            weight += 4
-        if weight > most or (weight == most and _CAUSE.match(line)):
+            weight, has_sign = weight + 4, True
+        if has_sign and (weight > most or (weight == most and _CAUSE.match(line))):
             best, most = number, weight
     return best
 

@@ -135,6 +135,7 @@ def test_the_code_in_a_note_below_the_message_is_searched_for() -> None:
         "error ORA-12541",
         "Dear support,\nsince Monday my press is loud.\nThe cover is closed.\nRegards, Alice",
         "😀😀😀",
+        "Hello,\n\nthe page (`top-up-card`) does not say where AB12 is.\nIt must be missing.\n" * 9,
         "\n\n",
         "",
     ],

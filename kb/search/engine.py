@@ -158,6 +158,9 @@ class OpenIndex(Protocol):
     def document(self, document_id: str) -> Document | None:
         """By id or old id, whoever may see it."""
 
+    def title_of(self, document_id: str) -> str | None:
+        """Its title alone, without reading the document."""
+
     def audience_of(self, document_id: str) -> str | None:
         """The audience of a document by id or old id; None when there is none."""
 

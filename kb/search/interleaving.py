@@ -111,6 +111,7 @@ def interleaved_page(
         answer=same if leads else None,
         page=page,
         per_page=per_page,
+        mixed=True,
     )
 
 

@@ -125,7 +125,8 @@ class Results:
 
     ``facets`` maps kind, product, version and tag to ``{value: count}`` over all hits, not only
     this page. ``notes`` are sentences about how the query was read, such as an unclosed quotation
-    mark. ``looked_for`` is the line of a pasted log that was searched for.
+    mark. ``looked_for`` is the line of a pasted log that was searched for. ``mixed`` results are
+    those of both rankings of an experiment.
     """
 
     query: str
@@ -140,6 +141,7 @@ class Results:
     looked_for: str | None = None
     page: int = 1
     per_page: int = 10
+    mixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

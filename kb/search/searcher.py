@@ -12,7 +12,8 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ from kb.search.engine import SearchEngine
 from kb.search.generations.generation import Generation
 from kb.search.installation import search_engine
 from kb.search.interleaving import Arms, Team, Trial, interleaved_page, teams
-from kb.search.query.parser import parse_query, plain_query
+from kb.search.query.parser import Query, parse_query, plain_query
 from kb.search.results import Hit, ListedDocument, Results, Suggestions
 from kb.search.snapshot import WINDOW, Snapshot
 from kb.search.standpoint import ANYWHERE, Standpoint
@@ -80,12 +81,6 @@ class Searcher:
         finally:
             fixed._snapshot.index.close()
 
-    def curated_by(self, curations: Mapping[str, Any]) -> Searcher:
-        """What the generation that answers now would answer with other curations."""
-        fixed = Searcher(Path(), engine=self._engine, budget_ms=60_000)
-        fixed._snapshot, fixed._checked_at = self._current().curated_by(curations), float("inf")
-        return fixed
-
     def _opened(self, generation: Generation) -> Snapshot:
         index = self._engine.open(generation)
         return Snapshot(generation, index, remember=self._remember)
@@ -139,28 +134,49 @@ class Searcher:
                 field="page",
             )
         filters = {"kind": _kind(kind), "product": product, "version": version}
+        parsed = parse_query(query) if operators else plain_query(query)
+        answer = partial(
+            self._search,
+            query=parsed,
+            audience=audience,
+            filters={name: value for name, value in filters.items() if value},
+            explain=explain,
+            language=language,
+            by_date=sort == "date",
+        )
         snapshot = self._current()
-        is_mixed = trial is not None and not any(filters.values()) and sort == "best"
-
-        def answer(searched: Snapshot, page: int, per_page: int) -> Results:
-            return searched.search(
-                parse_query(query) if operators else plain_query(query),
-                audience,
-                filters={name: value for name, value in filters.items() if value},
-                page=page,
-                per_page=per_page,
-                deadline=self._deadline(_SEARCH_BUDGET),
-                explain=explain,
-                standpoint=Standpoint(language),
-                by_date=sort == "date",
-            )
-
-        if trial is None or not is_mixed or page * per_page > MIXED_RESULTS:
-            return answer(snapshot, page, per_page)
+        is_mixed = not any(filters.values()) and sort == "best" and page * per_page <= MIXED_RESULTS
+        if trial is None or not is_mixed:
+            return answer(snapshot, page=page, per_page=per_page)
         arms = (snapshot, self._candidate(snapshot, trial))
-        present, candidate = (answer(arm, 1, page * per_page) for arm in arms)
+        present, candidate = (answer(arm, per_page=page * per_page) for arm in arms)
         return interleaved_page(
             present, candidate, page=page, per_page=per_page, seed=trial.seed(query)
+        )
+
+    def _search(
+        self,
+        snapshot: Snapshot,
+        *,
+        query: Query,
+        audience: str,
+        filters: dict[str, str],
+        page: int = 1,
+        per_page: int,
+        explain: bool = False,
+        language: str = "",
+        by_date: bool = False,
+    ) -> Results:
+        return snapshot.search(
+            query,
+            audience,
+            filters=filters,
+            page=page,
+            per_page=per_page,
+            deadline=self._deadline(_SEARCH_BUDGET),
+            explain=explain,
+            standpoint=Standpoint(language),
+            by_date=by_date,
         )
 
     def suggest(
@@ -200,20 +216,17 @@ class Searcher:
             settled=settled,
         )
 
-    def teams(
+    def suggestion_teams(
         self,
         title: str,
         trial: Trial,
         *,
         audience: str,
-        limit: int | None,
+        limit: int,
         standpoint: Standpoint = ANYWHERE,
+        settled: bool = False,
     ) -> Mapping[str, Team]:
-        """Document -> the ranking that picked it, as ``suggest`` shows them; without a ``limit``,
-        as ``search`` does.
-        """
-        if limit is None:
-            return self._result_teams(title, trial, audience, standpoint)
+        """Document -> the ranking that picked it, as ``suggest`` shows them."""
         return self._arms(self._current(), trial).teams(
             title,
             audience,
@@ -222,26 +235,24 @@ class Searcher:
             explain=False,
             doubt=None,
             standpoint=standpoint,
+            settled=settled,
         )
 
-    def _result_teams(
-        self, query: str, trial: Trial, audience: str, standpoint: Standpoint
+    def result_teams(
+        self, query: str, trial: Trial, *, audience: str, language: str = ""
     ) -> Mapping[str, Team]:
+        """Document -> the ranking that picked it, as ``search`` shows them."""
         snapshot = self._current()
-        arms = (snapshot, self._candidate(snapshot, trial))
         present, candidate = (
-            arm.search(
-                parse_query(query),
-                audience,
+            self._search(
+                arm,
+                query=parse_query(query),
+                audience=audience,
                 filters={},
-                page=1,
                 per_page=MIXED_RESULTS,
-                deadline=self._deadline(_SEARCH_BUDGET),
-                explain=False,
-                standpoint=standpoint,
-                by_date=False,
+                language=language,
             )
-            for arm in arms
+            for arm in (snapshot, self._candidate(snapshot, trial))
         )
         return teams(present.hits, candidate.hits, limit=MIXED_RESULTS, seed=trial.seed(query))
 
@@ -279,6 +290,16 @@ class Searcher:
                 "There is no such article; it may have been renamed. Search for it by its title."
             )
         return document
+
+    def titles(self, document_ids: Iterable[str], *, audience: str = PUBLIC) -> dict[str, str]:
+        """The titles of those documents that are there and that ``audience`` may see."""
+        snapshot = self._current()
+        titles = ((name, snapshot.title(name, audience)) for name in document_ids)
+        return {name: title for name, title in titles if title is not None}
+
+    def curations(self) -> Mapping[str, Any]:
+        """The published curations."""
+        return self._current().generation.curations()
 
     def picture_audiences(self, name: str) -> frozenset[str]:
         """The audiences of the documents that show a picture; none when no document does."""

@@ -459,6 +459,12 @@ class Snapshot:
         html = keep_links(document.html, leads_somewhere)
         return document if html == document.html else replace(document, html=html)
 
+    def title(self, document_id: str, audience: str) -> str | None:
+        """The title of the document, when ``audience`` may see it."""
+        if self.index.audience_of(document_id) not in visible_to(audience):
+            return None
+        return self.index.title_of(document_id)
+
     def related(
         self, document_id: str, audience: str, limit: int, *, deadline: float
     ) -> tuple[Hit, ...]:

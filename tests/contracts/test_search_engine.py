@@ -154,6 +154,7 @@ def test_what_an_audience_may_not_see_is_nowhere(snapshot: Snapshot) -> None:
     assert snapshot.counts("public") == {"doc": 2, "faq": 1, "forum": 2}
     assert snapshot.counts("staff") == {"doc": 3, "faq": 1, "forum": 2}
     assert snapshot.article("doc/secret", "public") is None
+    assert snapshot.title("doc/secret", "public") is None
     assert snapshot.article("doc/secret", "staff") is not None
 
 
@@ -161,6 +162,7 @@ def test_an_old_id_leads_to_its_document(snapshot: Snapshot) -> None:
     article = snapshot.article("old/printer", "public")
     assert article is not None
     assert article.id == "doc/printer"
+    assert snapshot.title("old/printer", "public") == article.title
 
 
 def test_facets_count_under_all_filters_but_their_own(snapshot: Snapshot) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from kb.search.build.builder import IndexBuilder
 from kb.search.interleaving import Team, Trial, team_draft
 from kb.search.searcher import Searcher
-from kb.search.standpoint import ANYWHERE
 from tests.search.library import document
 
 NAMES = st.lists(st.sampled_from("abcdefghij"), unique=True)
@@ -59,7 +58,7 @@ def test_both_arms_obey_audiences(tmp_path: Path) -> None:
     shown = searcher.suggest("password", trial=trial)
     assert {"doc/invoice", "doc/reset"} <= {hit.id for hit in shown.hits}
     assert "doc/rules" not in shown.body.decode()
-    teams = searcher.teams("password", trial, audience="public", limit=5, standpoint=ANYWHERE)
+    teams = searcher.suggestion_teams("password", trial, audience="public", limit=5)
     assert set(teams) == {hit.id for hit in shown.hits}
     staff = searcher.suggest("password", audience="staff", trial=trial)
     assert "doc/rules" in {hit.id for hit in staff.hits}
@@ -73,9 +72,7 @@ def test_where_both_agree_the_answer_is_the_present_one_and_counts_for_nobody(
     trial = Trial("1", PIN, "2026-11-23")
     present = searcher.suggest("find an invoice")
     assert searcher.suggest("find an invoice", trial=trial) == present
-    teams = searcher.teams(
-        "find an invoice", trial, audience="public", limit=5, standpoint=ANYWHERE
-    )
+    teams = searcher.suggestion_teams("find an invoice", trial, audience="public", limit=5)
     assert teams == {}
 
 
@@ -96,10 +93,11 @@ def test_a_search_mixes_both_rankings_page_by_page(tmp_path: Path) -> None:
     pages = [searcher.search("password", trial=trial, page=page, per_page=1) for page in (1, 2, 3)]
     assert [hit.id for page in pages for hit in page.hits] == names
     assert [page.page for page in pages] == [1, 2, 3]
-    drafted = searcher.teams("password", trial, audience="public", limit=None)
+    drafted = searcher.result_teams("password", trial, audience="public")
     assert drafted["doc/invoice"] is Team.CANDIDATE
     assert list(drafted)[: len(names)] == names
     for narrowed in ({"sort": "date"}, {"kind": "doc"}):
         alone = searcher.search("password", trial=trial, **narrowed)  # type: ignore[arg-type]
+        assert whole.mixed > alone.mixed
         assert "doc/invoice" not in [hit.id for hit in alone.hits]
-    assert not searcher.teams("invoice", trial, audience="public", limit=None)
+    assert not searcher.result_teams("invoice", trial, audience="public")

@@ -120,14 +120,10 @@ def _day(name: str, default: dt.date) -> dt.date:
 
 def _titles(document_ids: set[str]) -> dict[str, str]:
     """Of those that are there and that the reader may see."""
-    titles = {}
-    for document_id in document_ids:
-        try:
-            document = centre().searcher.article(document_id, audience=audience())
-        except KbError:
-            continue
-        titles[document_id] = document.title
-    return titles
+    try:
+        return centre().searcher.titles(document_ids, audience=audience())
+    except KbError:
+        return {}
 
 
 # --- tables for spreadsheets

@@ -111,8 +111,6 @@ def search() -> str:
         results=results,
         sentence="",
         pages=page_count(results),
-        is_mixed=not any(request.args.get(name) for name in narrowed if name != "page")
-        and centre().experiments.running(now()) is not None,
     )
 
 

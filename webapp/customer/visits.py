@@ -66,7 +66,7 @@ def visit_facts(form: str, product: str = "") -> Visit:
     """Where the request comes from. ``form`` and ``product`` are what it says itself."""
     viewer = asker() or _person_of_host()
     origin = request.headers.get("Origin", "")
-    own = urlsplit(settings().base_url).hostname or ""
+    own = _own_host()
     is_embedded = origin in settings().embed_origins
     products = {known.key for known in centre().catalogue.products}
     is_bot = bool(_BOTS.search(request.user_agent.string))
@@ -80,6 +80,10 @@ def visit_facts(form: str, product: str = "") -> Visit:
         or form == ASSISTANT_FORM
         or (viewer is not None and (viewer.is_staff or edits(viewer))),
     )
+
+
+def _own_host() -> str:
+    return urlsplit(settings().base_url).hostname or ""
 
 
 def _person_of_host() -> Person | None:
@@ -102,15 +106,21 @@ def _organisation_of_host() -> int | None:
 
 
 def count_opened(episode: str, kind: str, payload: Mapping[str, object], visit: Visit) -> None:
-    """Counts what was opened for the ranking that picked it, while an experiment runs."""
+    """Counts what was opened for the ranking that picked it, while an experiment runs.
+
+    The portal's own form asks again at a pause, and nobody reads a list without one; the embedded
+    box does not.
+    """
+    is_own = visit.form == OWN_FORM and visit.portal == _own_host()
 
     def teams_of(text: str, trial: Trial) -> Mapping[str, Team]:
-        return centre().searcher.teams(
+        return centre().searcher.suggestion_teams(
             text,
             trial,
             audience=audience(),
             limit=SHOWN_SUGGESTIONS,
             standpoint=Standpoint(language()),
+            settled=is_own,
         )
 
     centre().experiments.count(episode, kind, payload, visit, teams_of, now=now())
@@ -123,9 +133,7 @@ def count_opened_result(query: str, document_id: str) -> None:
         return
 
     def teams_of(text: str, trial: Trial) -> Mapping[str, Team]:
-        return centre().searcher.teams(
-            text, trial, audience=audience(), limit=None, standpoint=Standpoint(language())
-        )
+        return centre().searcher.result_teams(text, trial, audience=audience(), language=language())
 
     who = f"person:{visit.person_id}" if visit.person_id else f"visit:{current_visit()}"
     centre().experiments.count_result(who, query, document_id, teams_of, now=now())

@@ -58,6 +58,9 @@ class UnpublishedIndex:
     def document(self, document_id: str) -> Document | None:
         return self._store.document(document_id)
 
+    def title_of(self, document_id: str) -> str | None:
+        return self._store.title(document_id)
+
     def audience_of(self, document_id: str) -> str | None:
         return self._store.audience(document_id)
 

@@ -408,6 +408,14 @@ class DocumentStore:
         row = self._row_of_any(document_id)
         return None if row is None else self._document(row)
 
+    def title(self, document_id: str) -> str | None:
+        """The title of the document with this id or old id; None when there is none."""
+        row = self._row_of_any(document_id)
+        if row is None:
+            return None
+        ((_, _, title, _),) = self.shown([row])
+        return title
+
     def audience(self, document_id: str) -> str | None:
         """The audience of the document with this id or old id; None when there is none."""
         row = self._row_of_any(document_id)

@@ -55,7 +55,8 @@ class ClusterIndex:
         self._generation, self._embedded, self._cluster = generation, embedded, cluster
         self._names = index_names(generation.manifest)
         self._readers: dict[Partition, ClusterReader] = {}
-        self.document, self.audience_of = embedded.document, embedded.audience_of
+        self.document, self.title_of = embedded.document, embedded.title_of
+        self.audience_of = embedded.audience_of
         self.warm, self.close = embedded.warm, embedded.close
 
     def reader(self, audience: str) -> IndexReader[Any]:

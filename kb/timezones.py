@@ -1,4 +1,4 @@
-"""The present instant, and the IANA time zone names that people and browsers send."""
+"""The present instant, the days and weeks of sums, and the time zones that browsers send."""
 
 from __future__ import annotations
 
@@ -9,6 +9,21 @@ import zoneinfo
 
 def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
+
+
+def start_of_day(at: dt.datetime) -> dt.datetime:
+    """Midnight in UTC."""
+    return at.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def start_of_week(at: dt.datetime) -> dt.datetime:
+    """Monday at midnight in UTC.
+
+    >>> start_of_week(dt.datetime(2026, 11, 25, 9, tzinfo=dt.UTC)).isoformat()
+    '2026-11-23T00:00:00+00:00'
+    """
+    day = start_of_day(at)
+    return day - dt.timedelta(days=day.weekday())
 
 
 @functools.cache

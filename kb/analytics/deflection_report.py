@@ -6,7 +6,6 @@ days. ``kb insights --replay`` and the portal's own ledger use the same function
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -24,6 +23,7 @@ from kb.analytics.outcomes import (
     judge_episode,
     tickets_of,
 )
+from kb.timezones import start_of_week
 
 _COUNTED_OUTCOMES = (Outcome.CONFIRMED, Outcome.ASSUMED, Outcome.UNKNOWN)
 
@@ -184,12 +184,6 @@ class DeflectionReport:
         }
 
 
-def start_of_day_week(at: dt.datetime) -> dt.date:
-    """The Monday of the week, in UTC."""
-    day = at.astimezone(dt.UTC).date()
-    return day - dt.timedelta(days=day.weekday())
-
-
 #: Name of a grouping -> the groups of an episode. One that read three articles is in three groups.
 GROUPINGS: Mapping[str, Callable[[Episode], tuple[str, ...]]] = MappingProxyType(
     {
@@ -197,7 +191,7 @@ GROUPINGS: Mapping[str, Callable[[Episode], tuple[str, ...]]] = MappingProxyType
         "form": lambda episode: (episode.form,),
         "product": lambda episode: (episode.product,),
         "article": lambda episode: tuple(dict.fromkeys(name for name, _ in episode.opened)),
-        "week": lambda episode: (start_of_day_week(episode.at).isoformat(),),
+        "week": lambda episode: (start_of_week(episode.at).date().isoformat(),),
     }
 )
 

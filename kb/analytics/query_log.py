@@ -10,13 +10,15 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
 from kb.analytics.deflection import scrub
-from kb.analytics.tables import QUERY_COUNTS
+from kb.analytics.tables import QUERY_COUNTS, QUERY_WEEKS
 from kb.database import Database
 from kb.database.statements import upsert
+from kb.timezones import start_of_week
 
 #: Characters. What is longer is a story rather than a query, and nobody asks it twice.
 MIN_LOGGED_LENGTH, MAX_LOGGED_LENGTH = 2, 120
@@ -99,12 +101,6 @@ def fold_query(query: str) -> str:
     return text if is_logged else ""
 
 
-def start_of_week(now: dt.datetime) -> dt.datetime:
-    """Monday at midnight in UTC."""
-    midnight = now.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - dt.timedelta(days=midnight.weekday())
-
-
 def _folded(queries: Iterable[tuple[str, str]]) -> Counter[tuple[str, str]]:
     counts = Counter((fold_query(query), audience) for query, audience in queries)
     return Counter({key: times for key, times in counts.items() if key[0]})
@@ -124,6 +120,7 @@ def _add(
     logged = connection.execute(
         select(func.count()).select_from(QUERY_COUNTS).where(this_week)
     ).scalar_one()
+    whole: dict[str, Any] = {"week": week, "times": 0, "empty": 0}
     for (query, audience), times in counts.items():
         is_same = (QUERY_COUNTS.c.query == query, QUERY_COUNTS.c.audience == audience, this_week)
         is_full = logged >= MAX_QUERIES_PER_WEEK
@@ -131,7 +128,7 @@ def _add(
             continue
         logged += 1  # too many for queries that are logged already, which is the safe side
 
-        row = {
+        row: dict[str, Any] = {
             "query": query,
             "audience": audience,
             "week": week,
@@ -145,3 +142,5 @@ def _add(
             keys=("query", "audience", "week"),
             add=("times", "empty"),
         )
+        whole |= {name: whole[name] + row[name] for name in ("times", "empty")}
+    upsert(connection, QUERY_WEEKS, whole, keys=("week",), add=("times", "empty"))

@@ -88,6 +88,7 @@ FEEDBACK = Table(
     text_column("reason"),
     PrimaryKeyConstraint("document_id", "voter"),
     Index(None, "at"),
+    Index("ix_feedback_document", "document_id", "at", "helpful"),
 )
 
 #: Scrubbed and folded; nobody's name, address or session stands beside it.
@@ -103,6 +104,15 @@ QUERY_COUNTS = Table(
     partial_index(
         "ix_asked_empty", "week", "query", "audience", "times", "empty", where="empty > 0"
     ),
+)
+
+#: The same for all queries of a week. These sums stay when the queries are deleted.
+QUERY_WEEKS = Table(
+    "asked_weeks",
+    METADATA,
+    Column("week", Instant, primary_key=True),
+    _count_column("times"),
+    _count_column("empty"),
 )
 
 _OUTCOME_COUNTS = (
@@ -124,25 +134,32 @@ _OUTCOME_COUNTS = (
     "opened_visits",
 )
 
+
+def _deflection_sums(name: str) -> Table:
+    return Table(
+        name,
+        METADATA,
+        Column("day", Instant, nullable=False),
+        Column("portal", Text, nullable=False),
+        Column("form", Text, nullable=False),
+        Column("product", Text, nullable=False),
+        Column("share", Integer, nullable=False),
+        *(_count_column(name) for name in _OUTCOME_COUNTS),
+        _count_column("treatment_people"),
+        _sum_column("treatment_filed"),
+        _sum_column("treatment_squares"),
+        _count_column("holdout_people"),
+        _sum_column("holdout_filed"),
+        _sum_column("holdout_squares"),
+        PrimaryKeyConstraint("day", "portal", "form", "product", "share"),
+    )
+
+
 #: What became of the visits of a day, as ``kb.analytics.deflection_report`` counts them. The sums
 #: of an arm belong to people whose first visit was on that day.
-DEFLECTION_DAYS = Table(
-    "deflection_days",
-    METADATA,
-    Column("day", Instant, nullable=False),
-    Column("portal", Text, nullable=False),
-    Column("form", Text, nullable=False),
-    Column("product", Text, nullable=False),
-    Column("share", Integer, nullable=False),
-    *(_count_column(name) for name in _OUTCOME_COUNTS),
-    _count_column("treatment_people"),
-    _sum_column("treatment_filed"),
-    _sum_column("treatment_squares"),
-    _count_column("holdout_people"),
-    _sum_column("holdout_filed"),
-    _sum_column("holdout_squares"),
-    PrimaryKeyConstraint("day", "portal", "form", "product", "share"),
-)
+DEFLECTION_DAYS = _deflection_sums("deflection_days")
+#: The same for whole weeks, by their Mondays: a year is read from these.
+DEFLECTION_WEEKS = _deflection_sums("deflection_weeks")
 
 #: The same for the visits in which an article was read, with how often it was shown and rejected.
 ARTICLE_WEEKS = Table(
@@ -156,7 +173,15 @@ ARTICLE_WEEKS = Table(
     *(_count_column(name) for name in _OUTCOME_COUNTS),
     PrimaryKeyConstraint("week", "portal", "document_id"),
     # Most tickets first needs nothing else of a year's rows.
-    Index("ix_article_weeks_filed", "document_id", "week", "portal", "filed_read"),
+    partial_index(
+        "ix_article_weeks_filed",
+        "document_id",
+        "week",
+        "portal",
+        "filed_read",
+        where="filed_read > 0",
+    ),
+    Index(None, "document_id", "week"),
 )
 
 #: People in the experiment for whom an article would be among the first suggestions, with the list
@@ -202,6 +227,17 @@ DEFLECTION_PEOPLE = Table(
     Column("need_at", Instant, nullable=False, index=True),  # when the latest need arose
 )
 
+_TICKET_COUNTS = (
+    "filed",
+    "ended",
+    "resolved",
+    "reopened",
+    "replies",
+    "ratings",
+    "scores",  # their sum
+    "known",  # of those resolved, how many were answered with a link to an article
+)
+
 #: What happened to tickets on a day, for all of them and for each product, level and agent; for
 #: each organisation in a week, since there are many.
 TICKET_DAYS = Table(
@@ -210,15 +246,10 @@ TICKET_DAYS = Table(
     Column("dimension", Text, nullable=False),
     Column("day", Instant, nullable=False),
     Column("value", Text, nullable=False),
-    _count_column("filed"),
-    _count_column("ended"),
-    _count_column("resolved"),
-    _count_column("reopened"),
-    _count_column("replies"),
-    _count_column("ratings"),
-    _count_column("scores"),  # their sum
-    _count_column("known"),  # of those resolved, how many were answered with a link to an article
+    *(_count_column(name) for name in _TICKET_COUNTS),
     PrimaryKeyConstraint("dimension", "day", "value"),
+    # A year is added up in this order, without sorting.
+    Index("ix_ticket_days_value", "dimension", "value", "day", *_TICKET_COUNTS),
 )
 
 #: How many tickets took about so long until the first response or the resolution. A median cannot
@@ -233,6 +264,7 @@ DURATION_WEEKS = Table(
     Column("bucket", Integer, nullable=False),
     _count_column("tickets"),
     PrimaryKeyConstraint("dimension", "week", "value", "kind", "bucket"),
+    Index("ix_duration_weeks_value", "dimension", "value", "kind", "bucket", "week", "tickets"),
 )
 
 #: SLA targets that have ended, by the day on which they were due.

@@ -8,14 +8,34 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, false, func, literal_column, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    union_all,
+)
 
 from kb.analytics.causal_effect import ArmSums, CausalEffect, causal_effect
-from kb.analytics.deflection_report import COUNTS, DeflectionSums, start_of_day_week
+from kb.analytics.deflection_report import COUNTS, DeflectionSums
 from kb.analytics.episode import Episode
 from kb.analytics.outcomes import SETTLED_AFTER
-from kb.analytics.tables import ARTICLE_ARMS, ARTICLE_WEEKS, DEFLECTION_DAYS, EPISODES
+from kb.analytics.tables import (
+    ARTICLE_ARMS,
+    ARTICLE_WEEKS,
+    DEFLECTION_DAYS,
+    DEFLECTION_WEEKS,
+    EPISODES,
+)
 from kb.database.metadata import Instant
+from kb.timezones import start_of_week
 
 _ARM_SUMS = tuple(f"{arm}_{name}" for arm in ("treatment", "holdout") for name in ArmSums.__slots__)
 
@@ -42,6 +62,20 @@ class Period:
     @property
     def days(self) -> int:
         return (self.last - self.first).days + 1
+
+    def holds_instant(
+        self, column: Column[Any], since: dt.datetime | None = None
+    ) -> list[ColumnElement[bool]]:
+        """The conditions for a column of a table, from the beginning or from ``since``.
+
+        The plus keeps SQLite from its index by time in a long period: reading all rows in the
+        order of their groups, from an index that has all that is read, is faster than sorting most
+        of them.
+        """
+        instant: ColumnElement[Any] = column
+        if self.days > _LONG_PERIOD:
+            instant = literal_column(f"+{column.table.name}.{column.name}", Instant)
+        return [instant >= (since or self.since), instant < self.until]
 
     def holds(self, episode: Episode) -> bool:
         day = episode.at.astimezone(dt.UTC).date()
@@ -86,13 +120,12 @@ def deflection_sums(
         uses = article_uses(connection, period)
         return whole, {use.document_id: use.sums for use in uses if use.read or use.people}
 
-    column = DEFLECTION_DAYS.c["day" if by == "week" else by or "share"]
     whole = DeflectionSums()
     groups: dict[str, DeflectionSums] = defaultdict(DeflectionSums)
-    for row, sums in _grouped_sums(connection, period, column):
+    for row, sums in _grouped_sums(connection, period, "day" if by == "week" else by or "share"):
         whole.add(sums)
         if by:
-            groups[start_of_day_week(row[0]).isoformat() if by == "week" else row[0]].add(sums)
+            groups[start_of_week(row[0]).date().isoformat() if by == "week" else row[0]].add(sums)
     return whole, dict(groups)
 
 
@@ -102,31 +135,42 @@ def sums_by_form_and_product(
     """Both groupings, in one pass over the sums."""
     forms: dict[str, DeflectionSums] = defaultdict(DeflectionSums)
     products: dict[str, DeflectionSums] = defaultdict(DeflectionSums)
-    columns = (DEFLECTION_DAYS.c.form, DEFLECTION_DAYS.c.product)
-    for row, sums in _grouped_sums(connection, period, *columns):
+    for row, sums in _grouped_sums(connection, period, "form", "product"):
         forms[row.form].add(sums)
         products[row.product].add(sums)
     return dict(forms), dict(products)
 
 
 def _grouped_sums(
-    connection: Connection, period: Period, *columns: Column[Any]
+    connection: Connection, period: Period, *by: str
 ) -> Iterator[tuple[Row[Any], DeflectionSums]]:
-    """For each group: a row that begins with the values of ``columns``, and its sums."""
-    share = DEFLECTION_DAYS.c.share
+    """For each group: a row that begins with the values of the columns ``by``, and its sums."""
     names = (*COUNTS, *_ARM_SUMS)
+    parts = union_all(*_sums_of_period(period)).subquery()
+    columns = [parts.c[name] for name in by]
     query = (
-        select(*columns, share.label("percent"))
-        .add_columns(*(func.sum(DEFLECTION_DAYS.c[name]).label(name) for name in names))
-        .where(DEFLECTION_DAYS.c.day >= period.since, DEFLECTION_DAYS.c.day < period.until)
-        .group_by(*columns, share)
+        select(*columns, parts.c.share.label("percent"))
+        .add_columns(*(func.sum(parts.c[name]).label(name) for name in names))
+        .group_by(*columns, parts.c.share)
     )
-    if period.portal is not None:
-        query = query.where(DEFLECTION_DAYS.c.portal == period.portal)
     for row in connection.execute(query):
         sums = _sums(row)
         sums.compare(row.percent, _arm(row, "treatment"), _arm(row, "holdout"))
         yield row, sums
+
+
+def _sums_of_period(period: Period) -> tuple[Select[Any], Select[Any]]:
+    """The sums of the whole weeks of the period, and of its other days."""
+    days, weeks = select(DEFLECTION_DAYS), select(DEFLECTION_WEEKS)
+    day, monday = DEFLECTION_DAYS.c.day, DEFLECTION_WEEKS.c.day
+    first = start_of_week(period.since + dt.timedelta(days=6))
+    end = max(first, start_of_week(period.until))
+    weeks = weeks.where(monday >= first, monday < end)
+    days = days.where(day >= period.since, day < period.until, or_(day < first, day >= end))
+    if period.portal is not None:
+        days = days.where(DEFLECTION_DAYS.c.portal == period.portal)
+        weeks = weeks.where(DEFLECTION_WEEKS.c.portal == period.portal)
+    return weeks, days
 
 
 def article_uses(
@@ -135,7 +179,7 @@ def article_uses(
     """The articles (or ``only`` one) of the weeks that overlap with the period, those after which
     most tickets were filed first.
     """
-    monday = dt.datetime.combine(start_of_day_week(period.since), dt.time(), dt.UTC)
+    monday = start_of_week(period.since)
     conditions = [ARTICLE_WEEKS.c.week >= monday, ARTICLE_WEEKS.c.week < period.until]
     if period.portal is not None:
         conditions.append(ARTICLE_WEEKS.c.portal == period.portal)
@@ -145,20 +189,17 @@ def article_uses(
     order = (filed.desc(), ARTICLE_WEEKS.c.document_id)
     if limit is not None:
         # Most of the time goes into adding up, and most articles are not listed.
-        among = conditions
-        if period.days > _LONG_PERIOD:
-            # The plus keeps SQLite from the index by week: reading all weeks in the order of the
-            # articles is faster than sorting most of them.
-            week = literal_column("+article_weeks.week", Instant)
-            among = [week >= monday, week < period.until, *conditions[2:]]
         query = (
             select(ARTICLE_WEEKS.c.document_id)
-            .where(*among)
+            .where(*period.holds_instant(ARTICLE_WEEKS.c.week, monday), *conditions[2:])
             .group_by(ARTICLE_WEEKS.c.document_id)
             .order_by(*order)
             .limit(limit)
         )
-        listed = connection.execute(query).scalars().all()
+        with_tickets = query.where(text("article_weeks.filed_read > 0"))  # worded as its index is
+        listed = connection.execute(with_tickets).scalars().all()
+        if len(listed) < limit:
+            listed = connection.execute(query).scalars().all()
         conditions.append(ARTICLE_WEEKS.c.document_id.in_(listed))
     query = (
         select(ARTICLE_WEEKS.c.document_id)
@@ -184,7 +225,7 @@ def _comparisons(
     connection: Connection, period: Period, names: Sequence[str] | None
 ) -> dict[str, dict[int, tuple[ArmSums, ArmSums]]]:
     """Article -> share of the holdout -> treatment and holdout; of some articles or of all."""
-    monday = dt.datetime.combine(start_of_day_week(period.since), dt.time(), dt.UTC)
+    monday = start_of_week(period.since)
     counts = ("treatment_people", "treatment_filed", "holdout_people", "holdout_filed")
     query = (
         select(ARTICLE_ARMS.c.document_id, ARTICLE_ARMS.c.share)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, Table, false, func, select, update
 
 from kb.analytics.causal_effect import ArmSums
 from kb.analytics.deflection import REOPENED
-from kb.analytics.deflection_report import COUNTS, DeflectionSums, start_of_day_week, sums_of_person
+from kb.analytics.deflection_report import COUNTS, DeflectionSums, sums_of_person
 from kb.analytics.episode import Arm, Episode
 from kb.analytics.outcomes import (
     CLAWED_BACK_WITHIN,
@@ -35,6 +35,7 @@ from kb.analytics.tables import (
     ARTICLE_WEEKS,
     DEFLECTION_DAYS,
     DEFLECTION_PEOPLE,
+    DEFLECTION_WEEKS,
     EPISODE_EVENTS,
     EPISODES,
 )
@@ -42,6 +43,7 @@ from kb.database import Database
 from kb.database.statements import one_of, upsert
 from kb.people.tables import PEOPLE
 from kb.tickets.tables import TICKETS
+from kb.timezones import start_of_day, start_of_week
 
 _BATCH = 2_000  # visits in one transaction, so that filing a ticket never waits for long
 _IDS_PER_QUERY = 500
@@ -142,7 +144,8 @@ def _count(connection: Connection, rows: Sequence[Row[Any]]) -> None:
 
     needs = _new_needs(connection, episodes, tickets, people)
     _count_needs(connection, days, needs, people)
-    _save_sums(connection, days)
+    _save_sums(connection, DEFLECTION_DAYS, days)
+    _save_sums(connection, DEFLECTION_WEEKS, _by_week(days))
     _save_arms(connection, _article_arms(needs, events, people))
     _save_articles(connection, articles, shown, rejected)
     for ids in _chunks([row.id for row in rows]):
@@ -419,12 +422,11 @@ def _article_arms(
 
 
 def _cell(episode: Episode) -> Cell:
-    return (_midnight(episode.at), episode.portal, episode.form, episode.product, episode.share)
+    return (start_of_day(episode.at), episode.portal, episode.form, episode.product, episode.share)
 
 
 def _article(episode: Episode, name: str) -> tuple[dt.datetime, str, str]:
-    monday = dt.datetime.combine(start_of_day_week(episode.at), dt.time(), dt.UTC)
-    return (monday, episode.portal, name[:300])
+    return (start_of_week(episode.at), episode.portal, name[:300])
 
 
 def _count_articles(
@@ -434,9 +436,16 @@ def _count_articles(
         articles[_article(judged.episode, name)].count(judged)
 
 
-def _save_sums(connection: Connection, days: Mapping[Cell, DeflectionSums]) -> None:
+def _by_week(days: Mapping[Cell, DeflectionSums]) -> Mapping[Cell, DeflectionSums]:
+    weeks: dict[Cell, DeflectionSums] = defaultdict(DeflectionSums)
+    for (day, portal, form, product, share), sums in days.items():
+        weeks[start_of_week(day), portal, form, product, share].add(sums)
+    return weeks
+
+
+def _save_sums(connection: Connection, table: Table, cells: Mapping[Cell, DeflectionSums]) -> None:
     rows = []
-    for cell, sums in days.items():
+    for cell, sums in cells.items():
         treatment, holdout = sums.comparisons.get(cell[-1], (ArmSums(), ArmSums()))
         rows.append(
             {
@@ -446,7 +455,7 @@ def _save_sums(connection: Connection, days: Mapping[Cell, DeflectionSums]) -> N
                 **{f"holdout_{name}": getattr(holdout, name) for name in ArmSums.__slots__},
             }
         )
-    _add(connection, DEFLECTION_DAYS, rows, _CELL)
+    _add(connection, table, rows, _CELL)
 
 
 def _save_arms(connection: Connection, arms: Mapping[ArticleArm, tuple[int, int]]) -> None:
@@ -489,10 +498,6 @@ def _add(
     if rows:
         added = [name for name in rows[0] if name not in key]
         upsert(connection, table, rows, keys=key, add=added)
-
-
-def _midnight(at: dt.datetime) -> dt.datetime:
-    return at.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, text
 
-from kb.analytics.query_log import start_of_week
-from kb.analytics.tables import FEEDBACK, QUERY_COUNTS
+from kb.analytics.tables import FEEDBACK, QUERY_COUNTS, QUERY_WEEKS
 from kb.insights.deflection import Period
+from kb.timezones import start_of_week
 
 #: A query that only one visitor asked might tell who that was.
 _MIN_TIMES = 2
@@ -56,8 +56,8 @@ def zero_rate(connection: Connection, period: Period) -> float | None:
     """Of the searches and titles in the weeks that overlap with the period, the share for which
     there was nothing to show.
     """
-    query = select(func.sum(QUERY_COUNTS.c.empty), func.sum(QUERY_COUNTS.c.times)).where(
-        QUERY_COUNTS.c.week >= start_of_week(period.since), QUERY_COUNTS.c.week < period.until
+    query = select(func.sum(QUERY_WEEKS.c.empty), func.sum(QUERY_WEEKS.c.times)).where(
+        QUERY_WEEKS.c.week >= start_of_week(period.since), QUERY_WEEKS.c.week < period.until
     )
     empty, times = connection.execute(query).one()
     return empty / times if times else None
@@ -68,7 +68,7 @@ def votes_of_articles(
 ) -> list[ArticleVotes]:
     """The articles with most votes "no" in the period, or ``only`` one."""
     yes, no = func.count().filter(FEEDBACK.c.helpful), func.count().filter(~FEEDBACK.c.helpful)
-    in_time = [FEEDBACK.c.at >= period.since, FEEDBACK.c.at < period.until]
+    in_time = period.holds_instant(FEEDBACK.c.at)
     if only:
         in_time.append(FEEDBACK.c.document_id == only)
     query = (

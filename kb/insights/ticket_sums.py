@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select
 
-from kb.analytics.query_log import start_of_week
 from kb.analytics.tables import DURATION_WEEKS, TARGET_DAYS, TICKET_DAYS
 from kb.database import Database
 from kb.database.metadata import COUNTERS
@@ -22,6 +21,7 @@ from kb.database.statements import one_of, upsert
 from kb.sla.target import TargetState
 from kb.tickets.lifecycle import VERBS, Verb
 from kb.tickets.tables import ANSWER_LINKS, EVENTS, TARGETS, TICKETS
+from kb.timezones import start_of_day, start_of_week
 
 _BATCH = 5_000  # events in one transaction, so that filing a ticket never waits for long
 _COUNTER = "events in insights"
@@ -137,7 +137,7 @@ def _count_events(connection: Connection, events: Sequence[Row[Any]]) -> None:
             if verb is Verb.RATE:
                 counts[key].update(ratings=1, scores=int(event.facts.get("score", 0)))
                 for at, score in ratings.get(event.id, ()):
-                    day = start_of_week(at) if key[0] == ORGANISATION else _midnight(at)
+                    day = start_of_week(at) if key[0] == ORGANISATION else start_of_day(at)
                     counts[key[0], day, key[2]].update(ratings=-1, scores=-score)
 
         kinds = [FIRST_RESPONSE] if event.id == first_replies.get(event.ticket_id) else []
@@ -154,7 +154,7 @@ def _count_events(connection: Connection, events: Sequence[Row[Any]]) -> None:
 
 def _keys(event: Row[Any]) -> Iterable[_Key]:
     """Where an event counts: in all tickets, in those like its own, and for its agent."""
-    day = _midnight(event.at)
+    day = start_of_day(event.at)
     yield ("", day, "")
     yield (PRODUCT, day, event.product)
     yield (LEVEL, day, event.level)
@@ -230,7 +230,7 @@ def _count_targets(connection: Connection, serials: set[int]) -> None:
         TARGETS.c.due_at.is_not(None),
         TARGETS.c.state.in_(_ENDED),
     )
-    days = {_midnight(due) for due in connection.execute(query).scalars()}
+    days = {start_of_day(due) for due in connection.execute(query).scalars()}
     for day in days:
         connection.execute(delete(TARGET_DAYS).where(TARGET_DAYS.c.day == day))
         query = (
@@ -250,7 +250,3 @@ def _count_targets(connection: Connection, serials: set[int]) -> None:
         ]
         if rows:
             connection.execute(insert(TARGET_DAYS), rows)
-
-
-def _midnight(at: dt.datetime) -> dt.datetime:
-    return at.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)

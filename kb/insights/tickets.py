@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, text
 
-from kb.analytics.query_log import start_of_week
 from kb.analytics.tables import DURATION_WEEKS, TARGET_DAYS, TICKET_DAYS
 from kb.database.statements import one_of
 from kb.insights.deflection import Period
@@ -27,6 +26,7 @@ from kb.insights.ticket_sums import (
 )
 from kb.people.tables import ORGANISATIONS, PEOPLE
 from kb.tickets.tables import TARGETS, TICKETS
+from kb.timezones import start_of_week
 
 _MOST_GROUPS = 20  # of one dimension
 _NAMES = ("filed", "ended", "resolved", "reopened", "replies", "ratings", "scores", "known")
@@ -186,8 +186,7 @@ def durations_of(
         )
         .where(
             DURATION_WEEKS.c.dimension == dimension,
-            DURATION_WEEKS.c.week >= start_of_week(period.since),
-            DURATION_WEEKS.c.week < period.until,
+            *period.holds_instant(DURATION_WEEKS.c.week, start_of_week(period.since)),
         )
         .group_by(DURATION_WEEKS.c.value, DURATION_WEEKS.c.kind, DURATION_WEEKS.c.bucket)
         .order_by(DURATION_WEEKS.c.value, DURATION_WEEKS.c.kind, DURATION_WEEKS.c.bucket)
@@ -250,9 +249,7 @@ def _counts(connection: Connection, period: Period, dimension: str) -> dict[str,
             *(func.sum(TICKET_DAYS.c[name]).label(name) for name in _NAMES),
         )
         .where(
-            TICKET_DAYS.c.dimension == dimension,
-            TICKET_DAYS.c.day >= since,
-            TICKET_DAYS.c.day < period.until,
+            TICKET_DAYS.c.dimension == dimension, *period.holds_instant(TICKET_DAYS.c.day, since)
         )
         .group_by(TICKET_DAYS.c.value)
     )

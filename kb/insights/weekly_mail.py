@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import select
 
-from kb.analytics.deflection_report import start_of_day_week
 from kb.database import Database
 from kb.insights.deflection import Period
 from kb.insights.report import InsightsReport, insights_report
 from kb.notifications.mail_templates import INSIGHTS_MAIL
 from kb.notifications.queue import NewNotice, add_notices
 from kb.notifications.tables import NOTICES
+from kb.timezones import start_of_week
 
 _WEEK = dt.timedelta(weeks=1)
 #: Last week's visits are not counted yet, so deflection is that of a longer time.
@@ -25,7 +25,7 @@ def queue_weekly_mail(database: Database, recipients: Sequence[str], now: dt.dat
 
     Raises Unavailable.
     """
-    monday = start_of_day_week(now)
+    monday = start_of_week(now).date()
     sent = select(NOTICES.c.recipient).where(
         NOTICES.c.kind == INSIGHTS_MAIL, NOTICES.c.key.contains(f"/{monday.isoformat()}/")
     )

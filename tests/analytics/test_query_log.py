@@ -14,8 +14,8 @@ from kb.analytics.query_log import (
     QUERY_LOG_RETENTION,
     QueryLog,
     fold_query,
-    start_of_week,
 )
+from kb.timezones import start_of_week
 from tests.world import DAY, FRIDAY, World
 
 

@@ -108,10 +108,11 @@ class DocumentCollector:
         media: Path | None,
         today: dt.date,
         front_matter: Mapping[str, tuple[str, ...]],
+        aliases: Mapping[str, tuple[str, ...]],
     ) -> Mapping[str, frozenset[int]]:
         """Read the files of the plan and add their documents; the repeated blocks of all sites.
 
-        Images are copied to ``media`` (None: nowhere).
+        Images are copied to ``media`` (None: nowhere). ``aliases`` are those of curations.
         """
         boilerplate = {**self.plan.boilerplate, **self._survey_sites(pool)}
         site_index = self.plan.ids.site_index(self.files, boilerplate, media, today, front_matter)
@@ -122,6 +123,9 @@ class DocumentCollector:
             record = self._records.setdefault(result.file.key, _FileRecord())
             for document in result.documents:
                 unique = self._with_unique_id(document, result.file, record)
+                if unique.id in aliases:
+                    titles = dict.fromkeys((*unique.aliases, *aliases[unique.id]))
+                    unique = replace(unique, aliases=tuple(titles))
                 writer.add(unique)
                 record.add(unique)
                 self.report.kinds[unique.kind] += 1

@@ -29,7 +29,7 @@ from kb.database import DatabaseLocation
 from kb.errors import Conflict, Invalid
 from kb.search.documents import PUBLIC
 from kb.search.generations.previews import PreviewFile
-from kb.search.query.curation_file import CurationFile, read_curations
+from kb.search.query.curation_file import CurationFile, aliases_of, read_curations
 from kb.search.query.golden_file import read_golden_queries
 from kb.temporary_folder import temporary_folder
 
@@ -125,6 +125,7 @@ class _IndexRun:
     ledger: Ledger
     plan: ReadingPlan
     curations: CurationFile
+    aliases: Mapping[str, tuple[str, ...]]  # document -> titles that curations add to it
     feedback: SearchFeedback
 
     def __init__(self, options: IndexOptions, report: Report, progress: Progress) -> None:
@@ -146,8 +147,14 @@ class _IndexRun:
                 self.curations = read_curations(options.curations)
             self.files = _find_files(options.sources, report)
             self.previous, self.ledger = self._last_generation(trusted=trusted)
+            self.aliases = aliases_of(self.curations.values)
+            before = aliases_of(self.previous.curations()) if self.previous else {}
             self.plan = plan_reading(
-                self.files, self.ledger, full=options.full, today=options.today
+                self.files,
+                self.ledger,
+                full=options.full,
+                today=options.today,
+                renamed={id_ for id_, _ in {*before.items()} ^ {*self.aliases.items()}},
             )
 
         difference = self.plan.difference
@@ -321,7 +328,12 @@ class _IndexRun:
         copies_images = options.preview is not None or not options.check_only
         folder = options.data / media.MEDIA_FOLDER if copies_images else None
         boilerplate = collector.read(
-            pool, writer, media=folder, today=options.today, front_matter=options.front_matter
+            pool,
+            writer,
+            media=folder,
+            today=options.today,
+            front_matter=options.front_matter,
+            aliases=self.aliases,
         )
         self.report.reading_seconds = time.monotonic() - started
 

@@ -18,7 +18,7 @@ from kb.analytics.query_log import FrequentQuery, QueryLog
 from kb.database import Database, DatabaseLocation, open_database
 from kb.errors import Misconfigured, Unavailable
 from kb.experiments.experiments import Experiments
-from kb.insights.suggestion_outcomes import TitleOutcome, suggestion_outcomes
+from kb.insights.lessons import Lessons, read_lessons
 from kb.jobs.index_runs import IndexRuns
 from kb.mail.dkim_check import check_signatures
 from kb.mail.inbox import Inbox, MailSite, SenderTrust
@@ -52,7 +52,6 @@ from kb.tickets.attachments.validation import AttachmentLimits
 from kb.tickets.catalogue import Catalogue, load_catalogue
 from kb.tickets.desk import Desk
 from kb.tickets.drafts import FormLimits
-from kb.tickets.reports.resolved_links import ResolvedLinks, resolved_links
 from kb.tickets.repository.policy_versions import record_policy
 from kb.tickets.repository.repository import TicketRepository
 from kb.webhooks.endpoints import Webhooks
@@ -272,27 +271,14 @@ def _inbox(
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What people say about the content: documents that resolved tickets, the most frequent
-    queries, and what became of suggestions.
-    """
+    """What people say about the content: what search learns, and the most frequent queries."""
 
-    links: tuple[ResolvedLinks, ...]
+    lessons: Lessons
     queries: tuple[FrequentQuery, ...]
-    outcomes: tuple[TitleOutcome, ...]
 
 
-def read_usage(
-    location: DatabaseLocation,
-    now: dt.datetime,
-    *,
-    max_tickets: int,
-    max_queries: int,
-    max_visits: int,
-) -> Usage:
+def read_usage(location: DatabaseLocation, now: dt.datetime, *, max_queries: int) -> Usage:
     """For the indexer, which opens no help centre. Raises Unavailable."""
     with contextlib.closing(open_database(location)) as database:
-        return Usage(
-            resolved_links(database, most=max_tickets),
-            QueryLog(database).frequent(now=now, limit=max_queries),
-            suggestion_outcomes(database, most=max_visits),
-        )
+        queries = QueryLog(database).frequent(now=now, limit=max_queries)
+        return Usage(read_lessons(database), queries)

@@ -62,10 +62,12 @@ ROOMS: dict[str, frozenset[str]] = {
         "kb.database",
         "kb.notifications",
         "kb.people",
+        "kb.search",  # what it learns from visits
         "kb.settings",
         "kb.sla",
         "kb.tickets",
         "kb.tickets.actions",
+        "kb.tickets.reports",
         "kb.tickets.repository",
     },
     # Operation looks at the whole installation, and nothing but commands and the edges know it.
@@ -130,6 +132,7 @@ ROOMS["kb.gaps"] = FOUNDATION | {
     "kb.search.generations",
     "kb.search.meaning",
     "kb.search.query",
+    "kb.settings",
     "kb.tickets",
     "kb.tickets.reports",
 }
@@ -277,8 +280,7 @@ ONLY_IN = {
     # An index is read and written through its engine, which ``installation`` chooses.
     "kb.search.installation": (
         "kb.centre",
-        "kb.gaps.alias_candidate",
-        "kb.gaps.cli",
+        "kb.gaps.effects",
         "kb.operations.doctor",
         "kb.search.evaluation",
         "kb.search.searcher",
@@ -342,6 +344,7 @@ ONLY_IN = {
         "kb.gaps.flags",
         "kb.gaps.repository",
         "kb.gaps.tables",
+        "kb.gaps.waiting_proposals",
         "kb.jobs.index_runs",
         "kb.jobs.tables",
         "kb.mail.mailed_tickets",

@@ -16,12 +16,7 @@ from kb.database import DatabaseLocation, database_exists
 from kb.errors import KbError
 from kb.search.documents import ResolvedTicket, SuggestionOutcome
 
-#: The newest resolved tickets that vote: what was linked years ago is not what one links now, and
-#: each costs every publish a tenth of a millisecond.
-MAX_VOTERS = 5_000
 MAX_QUERIES = 50
-#: The newest visits that are looked at for what became of their suggestions.
-MAX_VISITS = 5_000
 
 #: Part of a query in which the query log has masked what identifies a person.
 _MASK = "["
@@ -75,13 +70,7 @@ def read_feedback(
     from kb.centre import read_usage
 
     try:
-        usage = read_usage(
-            location,
-            now,
-            max_tickets=MAX_VOTERS,
-            max_queries=MAX_QUERIES if queries else 0,
-            max_visits=MAX_VISITS,
-        )
+        usage = read_usage(location, now, max_queries=MAX_QUERIES if queries else 0)
     except KbError as error:
         return SearchFeedback(
             note=f"Search does not learn from resolved tickets in this run: {error.sentence}"
@@ -91,14 +80,6 @@ def read_feedback(
     asked = tuple(
         (row.query, row.audience, row.times) for row in usage.queries if _MASK not in row.query
     )
-    tickets = tuple(
-        ResolvedTicket(ticket.title, ticket.document_ids, ticket.solved_at, ticket.customer)
-        for ticket in usage.links
+    return SearchFeedback(
+        tickets=usage.lessons.tickets, asked=asked, outcomes=usage.lessons.outcomes
     )
-    outcomes = tuple(
-        SuggestionOutcome(
-            outcome.title, outcome.audience, outcome.person, outcome.document_id, outcome.accepted
-        )
-        for outcome in usage.outcomes
-    )
-    return SearchFeedback(tickets=tickets, asked=asked, outcomes=outcomes)

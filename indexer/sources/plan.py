@@ -1,15 +1,15 @@
 """ReadingPlan: which files must be read in this run.
 
 Files that were added or changed since the last generation, and files that are stale although their
-bytes are the same: pages whose links, included files, expiry day, or site have changed. Only the
-heads of files are read here (for their IDs).
+bytes are the same: pages whose links, included files, expiry day, aliases, or site have changed.
+Only the heads of files are read here (for their IDs).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -43,9 +43,16 @@ class ReadingPlan:
 
 
 def plan_reading(
-    files: dict[str, SourceFile], previous: Ledger, *, full: bool, today: dt.date
+    files: dict[str, SourceFile],
+    previous: Ledger,
+    *,
+    full: bool,
+    today: dt.date,
+    renamed: Set[str] = frozenset(),
 ) -> ReadingPlan:
-    """What differs from ``previous``, and what must be read; ``full`` reads everything."""
+    """What differs from ``previous``, and what must be read; ``full`` reads everything. Documents
+    that are ``renamed`` have other aliases than before.
+    """
     difference = ledger.difference(previous.entries, files, file_digest)
     if full:
         everything = sorted(difference.changed + difference.unchanged)
@@ -68,6 +75,10 @@ def plan_reading(
     stale = ledger.stale(
         previous.entries, difference.unchanged, resolve=resolve, stamp=file_stamp, today=today
     )
+
+    stale += [
+        key for key in difference.unchanged if not renamed.isdisjoint(previous.entries[key].ids)
+    ]
 
     surveys = _sites_to_survey(files, previous, {*difference.added, *difference.changed, *stale})
     # The pages of a surveyed site are cleaned with what the site repeats now: all are read.

@@ -5,34 +5,21 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from kb.analytics.query_log import QueryLog
 from kb.cli_options import data_option, json_option
-from kb.database import Database, open_database
+from kb.database import open_database
 from kb.errors import Conflict, NotFound
-from kb.gaps.alias_candidate import AliasCandidates
+from kb.gaps.effects import EffectComparison, ProposalEffect
 from kb.gaps.finder import GapFinder
 from kb.gaps.gaps import Gap, GapCause
-from kb.gaps.proposals import (
-    MOST_QUERIES,
-    GapProposal,
-    ProposalEffect,
-    accept,
-    proposal_effect,
-    proposal_for,
-    searcher_with,
-)
-from kb.search.documents import PUBLIC, Document
-from kb.search.generations.generation import Generation
-from kb.search.installation import search_engine
+from kb.gaps.proposals import CURATION_SOURCE, GapProposal, accept, proposal_for
+from kb.search.documents import PUBLIC
 from kb.search.searcher import Searcher
-from kb.settings import Settings, load_settings
-
-LAST_MONTH = dt.timedelta(days=31)
+from kb.settings import load_settings
 
 
 @click.command()
@@ -41,7 +28,10 @@ LAST_MONTH = dt.timedelta(days=31)
     "--effects", is_flag=True, help="Also print what the proposal for each group would change."
 )
 @click.option(
-    "--accept", "accepted", metavar="GROUP", help="Write the proposal for this group to its file."
+    "--accept",
+    "accepted",
+    metavar="GROUP",
+    help=f"Add the proposal for this group to {CURATION_SOURCE}.",
 )
 @json_option
 def gaps(data: str | None, *, effects: bool, accepted: str | None, as_json: bool) -> None:
@@ -52,88 +42,77 @@ def gaps(data: str | None, *, effects: bool, accepted: str | None, as_json: bool
     """
     settings, now = load_settings(data=data), dt.datetime.now(dt.UTC)
     with contextlib.closing(open_database(settings.database_location)) as database:
-        proposals = _Proposals(settings, database, now)
-        found = GapFinder(database, proposals.searcher).find(now)
+        searcher = Searcher(settings.data, cluster=settings.search_cluster)
+        groups = GapFinder(database, searcher).find(now)
         if accepted is not None:
-            click.echo(proposals.accept(found, accepted))
+            accept(_proposal_of(groups, accepted, searcher), settings.content)
+            click.echo(f"Saved in {settings.content / CURATION_SOURCE}. Publish it with kb index.")
             return
-        shown = {gap: proposals.effect(gap) if effects else None for gap in found}
+        shown: dict[Gap, tuple[GapProposal, ProposalEffect] | None] = dict.fromkeys(groups)
+        comparison = EffectComparison(settings, database, searcher)
+        for gap in groups if effects else ():
+            proposal = _proposal(gap, searcher)
+            if proposal is not None:
+                shown[gap] = proposal, comparison.effect(proposal, now)
+        titles = _titles(searcher, shown)
     if as_json:
-        rows = [_as_json(gap, effect, settings) for gap, effect in shown.items()]
+        rows = [_as_json(gap, effect, settings.handling_minutes) for gap, effect in shown.items()]
         click.echo(json.dumps(rows, ensure_ascii=False))
         return
-    if not found:
+    if not groups:
         click.echo("No question was asked twice without an answer in the last 90 days.")
     for gap, effect in shown.items():
         minutes = gap.price(settings.handling_minutes)
-        page = f", {gap.document} may answer" if gap.document else ""
+        page = ""
+        if gap.document:
+            what = "may answer" if gap.cause is GapCause.SEARCH else "is shown but does not help"
+            page = f" ({titles[gap.document]!r} {what})"
         click.echo(
             f"{gap.tickets:>5} tickets ({minutes} min) {gap.queries:>5} queries  "
             f"{gap.cause.value:<8} {gap.title}{page}"
         )
         if effect is not None:
-            click.echo(_words(*effect))
+            click.echo(_words(*effect, titles))
 
 
-class _Proposals:
-    """Proposals for the gaps of one data folder."""
+def _proposal(gap: Gap, searcher: Searcher) -> GapProposal | None:
+    """None also for a page that the public does not see, or that is gone."""
+    try:
+        return proposal_for(gap, searcher.article(gap.document)) if gap.document else None
+    except NotFound:
+        return None
 
-    def __init__(self, settings: Settings, database: Database, now: dt.datetime) -> None:
-        self._content = settings.content
-        self._generations = search_engine(settings.data).generations
-        self._candidates = AliasCandidates(
-            database,
-            customers=settings.vote_customers,
-            false_suggestions=settings.false_suggestions,
-        )
-        frequent = QueryLog(database).frequent(
-            [PUBLIC], now=now, limit=MOST_QUERIES, since=now - LAST_MONTH
-        )
-        self._asked = [(query.query, query.times) for query in frequent]
-        self.searcher = Searcher(settings.data, cluster=settings.search_cluster)
 
-    def effect(self, gap: Gap) -> tuple[GapProposal, ProposalEffect] | None:
-        proposed = self._proposed(gap)
-        if proposed is None:
-            return None
-        proposal, document, published = proposed
-        with searcher_with(
-            proposal, document, published, self.searcher, self._candidates
-        ) as candidate:
-            golden = self._content / "golden.toml"
-            effect = proposal_effect(proposal, self.searcher, candidate, golden, self._asked)
-        return proposal, effect
+def _proposal_of(groups: Sequence[Gap], title: str, searcher: Searcher) -> GapProposal:
+    """Raises NotFound for an unknown group, and Conflict for one without a proposal."""
+    gap = next((gap for gap in groups if gap.title == title), None)
+    if gap is None:
+        raise NotFound(f"There is no group {title!r:.80}. Run kb gaps to see them.")
+    proposal = _proposal(gap, searcher)
+    if proposal is None:
+        raise Conflict("There are no words to add to a page for this group.")
+    return proposal
 
-    def accept(self, found: tuple[Gap, ...], title: str) -> str:
-        """Raises NotFound for an unknown group, and Conflict."""
-        gap = next((gap for gap in found if gap.title == title), None)
-        if gap is None:
-            raise NotFound(f"There is no group {title!r:.80}. Run kb gaps to see them.")
-        proposed = self._proposed(gap)
-        if proposed is None:
-            raise Conflict("This group needs a new page, so there is no proposal to accept.")
-        accept(proposed[0], self._content)
-        return f"Saved in {Path(self._content) / proposed[0].file}. Publish it with kb index."
 
-    def _proposed(self, gap: Gap) -> tuple[GapProposal, Document, Generation] | None:
-        published = self._generations.current(trusted=True)
-        if gap.cause is not GapCause.SEARCH or published is None:
-            return None
-        with contextlib.closing(published.store) as store:
-            document = store.document(gap.document)
-        if document is None:
-            return None
-        return proposal_for(gap, document, self._content), document, published
+def _titles(
+    searcher: Searcher, shown: Mapping[Gap, tuple[GapProposal, ProposalEffect] | None]
+) -> dict[str, str]:
+    """Those of all pages that are printed; one that the public does not see keeps its id."""
+    ids = {gap.document for gap in shown if gap.document}
+    for measured in shown.values():
+        for change in measured[1].changed if measured else ():
+            ids |= {*change.before, *change.after}
+    return {name: name for name in ids} | (searcher.titles(ids, audience=PUBLIC) if ids else {})
 
 
 def _as_json(
-    gap: Gap, effect: tuple[GapProposal, ProposalEffect] | None, settings: Settings
+    gap: Gap, effect: tuple[GapProposal, ProposalEffect] | None, handling_minutes: int
 ) -> dict[str, Any]:
     shape = {
         "title": gap.title,
         "queries": gap.queries,
         "tickets": gap.tickets,
-        "price": gap.price(settings.handling_minutes),
+        "price": gap.price(handling_minutes),
         "cause": gap.cause.value,
         "document": gap.document or None,
         "aliases": list(gap.aliases),
@@ -141,23 +120,25 @@ def _as_json(
     if effect is not None:
         proposal, measured = effect
         shape["proposal"] = {
-            "kind": "aliases" if proposal.is_alias else "curation",
-            "file": proposal.file,
+            "kind": "aliases",
+            "file": CURATION_SOURCE,
             "words": list(proposal.words),
             "effect": measured.as_json(),
         }
     return shape
 
 
-def _words(proposal: GapProposal, effect: ProposalEffect) -> str:
-    kind = "Aliases" if proposal.is_alias else "A curation"
+def _words(proposal: GapProposal, effect: ProposalEffect, titles: Mapping[str, str]) -> str:
     lines = [
-        f"      {kind} in {proposal.file}: {' · '.join(proposal.words)}",
+        f"      Aliases in {CURATION_SOURCE}: {' · '.join(proposal.words)}",
         f"      Golden queries: {len(effect.mended)} fixed, {len(effect.broken)} broken "
         f"of {effect.golden}.",
     ]
     lines += [f"        broken: {query}" for query in effect.broken]
     for change in effect.changed:
-        before, after = (", ".join(ids) or "nothing" for ids in (change.before, change.after))
+        before, after = (
+            " | ".join(titles[name] for name in ids) or "nothing"
+            for ids in (change.before, change.after)
+        )
         lines.append(f"      {change.query} ({change.times} times): {before} -> {after}")
     return "\n".join(lines)

@@ -20,23 +20,10 @@ from kb.analytics.outcomes import READ_SECONDS
 from kb.analytics.tables import EPISODE_EVENTS, EPISODES
 from kb.database import Database
 from kb.people.tables import PEOPLE
+from kb.search.documents import SuggestionOutcome
 
 _CHUNK = 500
 _PUBLIC = "public"  # the audience of somebody who is not signed in
-
-
-@dataclass(frozen=True, slots=True)
-class TitleOutcome:
-    """``person`` tells apart who it was: an account, else all who typed the same without one.
-
-    ``document_id`` is what was accepted, else what was shown first.
-    """
-
-    title: str
-    audience: str
-    person: str
-    document_id: str
-    accepted: bool
 
 
 @dataclass(slots=True)
@@ -48,8 +35,10 @@ class _Seen:
     filed: bool = False
 
 
-def suggestion_outcomes(database: Database, *, most: int) -> tuple[TitleOutcome, ...]:
-    """The outcomes of the newest visits that prove something, newest last."""
+def suggestion_outcomes(database: Database, *, most: int) -> tuple[SuggestionOutcome, ...]:
+    """The outcomes of the newest visits that prove something, newest last. The person of one is an
+    account, else all who typed the same without one.
+    """
     is_known = EPISODES.c.person_id.is_not(None) & ~PEOPLE.c.guest
     visits = (
         select(
@@ -91,7 +80,9 @@ def suggestion_outcomes(database: Database, *, most: int) -> tuple[TitleOutcome,
             person = f"account {row.account}"
             if row.account is None:
                 person = f"title {' '.join(row.title.casefold().split())}"
-            outcomes.append(TitleOutcome(row.title, row.audience, person, document_id, accepted))
+            outcomes.append(
+                SuggestionOutcome(row.title, row.audience, person, document_id, accepted)
+            )
     return tuple(outcomes)
 
 

@@ -32,7 +32,7 @@ from kb.analytics.tables import (
 )
 from kb.database.metadata import COUNTERS, USAGE
 from kb.experiments.tables import EXPERIMENT_CREDITS, EXPERIMENTS
-from kb.gaps.tables import ARTICLE_FLAGS, GAPS
+from kb.gaps.tables import ARTICLE_FLAGS, GAP_PROPOSALS, GAPS
 from kb.jobs.tables import INDEX_RUNS
 from kb.mail.tables import RECEIVED_MAILS, UNREACHABLE_ADDRESSES
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
@@ -499,6 +499,7 @@ INVENTORY: tuple[Holding, ...] = (
     # --- nothing about a person, or only a number that means nothing afterwards
     Holding(ARTICLE_FLAGS, None, _KEEP),  # what staff wrote about an article
     Holding(GAPS, None, _KEEP),  # only wordings of more than one person
+    Holding(GAP_PROPOSALS, None, _KEEP),  # of these
     Holding(PROBLEMS, None, _KEEP),  # published by staff
     Holding(PROBLEM_UPDATES, None, _KEEP),
     Holding(ORGANISATIONS, None, _KEEP),

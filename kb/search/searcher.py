@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search.display.sections import Sections
@@ -297,10 +297,6 @@ class Searcher:
         titles = ((name, snapshot.title(name, audience)) for name in document_ids)
         return {name: title for name, title in titles if title is not None}
 
-    def curations(self) -> Mapping[str, Any]:
-        """The published curations."""
-        return self._current().generation.curations()
-
     def picture_audiences(self, name: str) -> frozenset[str]:
         """The audiences of the documents that show a picture; none when no document does."""
         return self._current().picture_audiences(name)
@@ -359,12 +355,6 @@ class Searcher:
     def sections(self, audience: str) -> Sections:
         """The guides that ``audience`` may see, as readers walk them."""
         return self._current().sections(audience)
-
-    def newest(self, audience: str, kind: str, limit: int = 5) -> tuple[Hit, ...]:
-        """The most recently updated documents of a kind."""
-        chosen = DocumentKind(_kind(kind) or DocumentKind.DOC)
-        _, hits = self._current().listing(audience, chosen, newest=True, start=0, count=limit)
-        return hits
 
     def audiences(self) -> tuple[str, ...]:
         """All audiences: those that every index has, and groups that documents name.

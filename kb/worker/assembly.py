@@ -10,7 +10,9 @@ from pathlib import Path
 from kb import ids
 from kb.centre import HelpCentre
 from kb.database import Database
+from kb.gaps.effects import EffectComparison
 from kb.gaps.finder import GapFinder
+from kb.gaps.waiting_proposals import WaitingProposals
 from kb.insights.ledger import DeflectionLedger
 from kb.insights.ticket_sums import TicketSums
 from kb.insights.weekly_mail import queue_weekly_mail
@@ -72,9 +74,14 @@ def build_worker(centre: HelpCentre) -> Worker:
             ArticleNews(centre.index, feed).tell,
             PublicationDates(centre.index, database).note,
             lambda now: centre.inbox.read_waiting(now=now),
+            partial(WaitingProposals(database).compare_next, _comparison(centre)),
         ),
         count_insights=partial(count_insights, database, settings.insights_mail),
     )
+
+
+def _comparison(centre: HelpCentre) -> EffectComparison:
+    return EffectComparison(centre.settings, centre.database, centre.searcher)
 
 
 def look_for_gaps(centre: HelpCentre, now: dt.datetime) -> None:

@@ -69,6 +69,30 @@ def test_only_what_changed_is_read_and_the_rest_is_taken_over(tmp_path: Path, ro
     assert documents["doc/a"].text() == "New words."
 
 
+def test_aliases_in_curations_reach_any_document_and_only_its_file_is_read(
+    tmp_path: Path, root: Path
+) -> None:
+    _write(root, a_md="# A\n\nText.", b_md="# B\n\n## One?\n\nYes.\n\n## Two?\n\nNo.")
+    curations = tmp_path / "curations.toml"
+    curations.write_text('stop_phrases = ["please"]\n')
+    options = _options(tmp_path, f"faq={root}", curations=curations)
+    run_index(options)
+    _, second, *_ = sorted(id_ for id_ in _documents(tmp_path) if id_.startswith("faq/b"))
+    named = f'[[aliases]]\ndocument = "{second}"\ntitles = ["purple elephant"]\n'
+    curations.write_text(named)
+    report = run_index(options)
+    assert (report.changed, report.read, report.published) == (1, 1, True)
+    assert _documents(tmp_path)[second].aliases == ("purple elephant",)
+    found = Searcher(tmp_path / "data").suggest("purple elephant", doubt=-99.0).hits
+    assert [hit.id for hit in found][:1] == [second]
+
+    assert not run_index(options).published
+    curations.write_text(named.replace(second, "faq/none"))
+    report = run_index(options)
+    assert _documents(tmp_path)[second].aliases == ()
+    assert "curated-document-not-found" in codes(report.findings)
+
+
 def test_an_incremental_run_equals_a_full_one(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\n[b](b.md) [c](c.md)", b_md="# B\n\nText.")
     options = _options(tmp_path, f"doc={root}")

@@ -20,7 +20,7 @@ def deflection(world: World) -> Deflection:
 def outcomes(world: World) -> list[tuple[str, str, str, bool]]:
     DeflectionLedger(world.database).settle(LATER)
     return [
-        (each.audience, each.person, each.document_id, each.accepted)
+        (each.audience, each.person, each.document, each.accepted)
         for each in suggestion_outcomes(world.database, most=100)
     ]
 

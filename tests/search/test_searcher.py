@@ -182,7 +182,7 @@ def test_related_articles_are_others(centre: Searcher) -> None:
 def test_lists_show_all_of_a_kind(centre: Searcher) -> None:
     total, hits = centre.listing("public", "forum")
     assert (total, [hit.id for hit in hits]) == (2, ["forum/fast", "forum/slow"])
-    assert len(centre.newest("public", "doc", 3)) == 3
+    assert len(centre.listing("public", "doc", per_page=3, newest=True)[1]) == 3
 
 
 def test_without_an_index_a_sentence_says_what_to_do(tmp_path: Path) -> None:

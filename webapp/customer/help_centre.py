@@ -81,8 +81,11 @@ def home() -> str:
 def _newest(kind: DocumentKind) -> tuple[Hit, ...]:
     """The newest documents of a kind; where none has a date, the first by title."""
     searcher = centre().searcher
-    dated = tuple(hit for hit in searcher.newest(audience(), kind, NEWEST) if hit.updated)
-    return dated or searcher.listing(audience(), kind, per_page=NEWEST)[1]
+    _, newest = searcher.listing(audience(), kind, per_page=NEWEST, newest=True)
+    return (
+        tuple(hit for hit in newest if hit.updated)
+        or searcher.listing(audience(), kind, per_page=NEWEST)[1]
+    )
 
 
 @blueprint.get("/search")

@@ -80,7 +80,8 @@ def _newest(kind: DocumentKind) -> tuple[Hit, ...]:
     searcher = centre().searcher
     if kind is DocumentKind.DOC:
         return searcher.sections(PUBLIC).newest_below(ROOT, NEWEST)
-    return tuple(hit for hit in searcher.newest(PUBLIC, kind, NEWEST) if hit.updated)
+    _, newest = searcher.listing(PUBLIC, kind, per_page=NEWEST, newest=True)
+    return tuple(hit for hit in newest if hit.updated)
 
 
 def _response(form: str, feed: Feed) -> Response:

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Conflict, Misconfigured, NotFound, Unavailable
-from kb.gaps.alias_candidate import AliasCandidates
 from kb.gaps.article_draft import draft_text, save_draft
-from kb.gaps.gaps import Gap, GapCause
-from kb.gaps.proposals import (
-    MOST_QUERIES,
-    GapProposal,
-    accept,
-    proposal_effect,
-    proposal_for,
-    searcher_with,
-)
+from kb.gaps.gaps import Gap
+from kb.gaps.proposals import CURATION_SOURCE, accept, proposal_for
 from kb.gaps.repository import GapRepository
-from kb.search.documents import PUBLIC, Document
+from kb.gaps.waiting_proposals import StoredProposal, WaitingProposals
 from webapp.context import audience, centre, now, settings
 
 blueprint = Blueprint("gaps", __name__, url_prefix="/editor/gaps")
-LAST_MONTH = dt.timedelta(days=31)
 
 
 @blueprint.get("")
@@ -39,7 +29,7 @@ def _page(sentence: str = "") -> str:
     return render_template(
         "editor/gaps.html",
         gaps=gaps,
-        titles=_titles(gap.document for _, gap in gaps if gap.document),
+        titles=_titles({gap.document for _, gap in gaps if gap.document}),
         found_at=repository.found_at(),
         minutes=settings().handling_minutes,
         drafted=request.args.get("drafted", ""),
@@ -49,14 +39,10 @@ def _page(sentence: str = "") -> str:
 
 
 def _titles(document_ids: Iterable[str]) -> dict[str, str]:
-    """Those of pages that the editor may see; a page that is gone keeps its id."""
-    titles = {}
-    for name in dict.fromkeys(document_ids):
-        try:
-            titles[name] = centre().searcher.article(name, audience=audience()).title
-        except NotFound:
-            titles[name] = name
-    return titles
+    """A page that is gone, or that the editor may not see, keeps its id."""
+    ids = set(document_ids)
+    titles = centre().searcher.titles(ids, audience=audience()) if ids else {}
+    return {name: titles.get(name, name) for name in ids}
 
 
 @blueprint.post("/<int(max=2000000000):gap_id>/draft")
@@ -71,59 +57,52 @@ def draft(gap_id: int) -> BaseResponse | tuple[str, int]:
     return redirect(url_for("gaps.show", drafted=name), 303)
 
 
-@blueprint.get("/<int(max=2000000000):gap_id>/proposal")
-def proposal(gap_id: int) -> str:
-    """What search would do with aliases or a curation for this gap, before anybody accepts it."""
-    return _proposal(gap_id)
+@blueprint.post("/<int(max=2000000000):gap_id>/proposal")
+def propose(gap_id: int) -> BaseResponse | tuple[str, int]:
+    """Lets the worker compute what aliases for this gap would change."""
+    gap = _gap(gap_id)
+    proposal = proposal_for(gap, centre().searcher.article(gap.document, audience=audience()))
+    if proposal is None:
+        sentence = "There are no words to add to a page: they are titles of the page already."
+        return _page(sentence), Conflict.status
+    number = WaitingProposals(centre().database).order(proposal, now())
+    return redirect(url_for("gaps.proposal", proposal_id=number), 303)
 
 
-def _proposal(gap_id: int, sentence: str = "") -> str:
-    proposed, document = _proposed(gap_id)
-    content, searcher = settings().content, centre().searcher
-    serving = centre().index.current()
-    if serving is None:
-        raise Unavailable(centre().index.absence())
-    candidates = AliasCandidates(
-        centre().database,
-        customers=settings().vote_customers,
-        false_suggestions=settings().false_suggestions,
-    )
-    frequent = centre().query_log.frequent(
-        [PUBLIC], now=now(), limit=MOST_QUERIES, since=now() - LAST_MONTH
-    )
-    asked = [(query.query, query.times) for query in frequent]
-    with searcher_with(proposed, document, serving, searcher, candidates) as candidate:
-        effect = proposal_effect(proposed, searcher, candidate, content / "golden.toml", asked)
+@blueprint.get("/proposals/<int(max=2000000000):proposal_id>")
+def proposal(proposal_id: int) -> str:
+    """The effect of a proposal, before anybody accepts it."""
+    return _proposal(proposal_id)
+
+
+def _proposal(proposal_id: int, sentence: str = "") -> str:
+    stored = _stored(proposal_id)
+    changed = stored.effect.changed if stored.effect else ()
+    ids = {name for query in changed for name in (*query.before, *query.after)}
     return render_template(
         "editor/proposal.html",
-        gap_id=gap_id,
-        proposal=proposed,
-        document=document,
-        effect=effect,
-        titles=_titles(name for query in effect.changed for name in (*query.before, *query.after)),
+        proposal_id=proposal_id,
+        stored=stored,
+        proposal=stored.proposal,
+        file=CURATION_SOURCE,
+        effect=stored.effect,
+        titles=_titles({stored.proposal.document, *ids}),
         sentence=sentence,
     )
 
 
-@blueprint.post("/<int(max=2000000000):gap_id>/proposal")
-def accept_proposal(gap_id: int) -> BaseResponse | tuple[str, int]:
-    """Writes it into the page's file or ``curations.toml``; it takes effect with a publish."""
-    proposed, _ = _proposed(gap_id)
+@blueprint.post("/proposals/<int(max=2000000000):proposal_id>")
+def accept_proposal(proposal_id: int) -> BaseResponse | tuple[str, int]:
+    """Adds it to ``curations.toml``; it takes effect with a publish."""
+    stored = _stored(proposal_id)
     try:
-        accept(proposed, settings().content)
+        accept(stored.proposal, settings().content)
     except (Conflict, Unavailable) as error:
-        return _proposal(gap_id, error.sentence), error.status
-    except Misconfigured as error:
-        return _proposal(gap_id, error.sentence.replace(f"{settings().content}/", "")), 409
-    return redirect(url_for("gaps.show", accepted=proposed.file), 303)
-
-
-def _proposed(gap_id: int) -> tuple[GapProposal, Document]:
-    gap = _gap(gap_id)
-    if gap.cause is not GapCause.SEARCH:
-        raise NotFound("This gap needs a new page, not aliases. Go back to the list.")
-    document = centre().searcher.article(gap.document, audience=audience())
-    return proposal_for(gap, document, settings().content), document
+        return _proposal(proposal_id, error.sentence), error.status
+    except Misconfigured as error:  # a mistake of the editor's, who can mend it
+        sentence = error.sentence.replace(f"{settings().content}/", "")
+        return _proposal(proposal_id, sentence), Conflict.status
+    return redirect(url_for("gaps.show", accepted=CURATION_SOURCE), 303)
 
 
 def _gap(gap_id: int) -> Gap:
@@ -131,3 +110,12 @@ def _gap(gap_id: int) -> Gap:
     if gap is None:
         raise NotFound("The list was updated and no longer has this gap. Open it again.")
     return gap
+
+
+def _stored(proposal_id: int) -> StoredProposal:
+    """Raises NotFound also for a proposal about a page that the editor may not see."""
+    stored = WaitingProposals(centre().database).stored(proposal_id)
+    if stored is None:
+        raise NotFound("There is no such proposal any longer. Start again on the page of gaps.")
+    centre().searcher.article(stored.proposal.document, audience=audience())
+    return stored

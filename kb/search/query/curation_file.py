@@ -6,7 +6,7 @@ line. ``curations`` applies them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,11 +36,12 @@ def read_curations(path: Path) -> CurationFile:
     """
     page = open_toml(path)
     top = page.top
-    top.only(("queries", "synonyms", "no_synonyms", "stop_phrases", "weights"))
+    top.only(("queries", "aliases", "synonyms", "no_synonyms", "stop_phrases", "weights"))
 
     named: list[tuple[str, int]] = []
     values: dict[str, Any] = {
         "queries": [_query_rule(table, named) for table in top.array("queries")],
+        "aliases": [_aliases(table, named) for table in top.array("aliases")],
         "synonyms": [_synonyms(table) for table in top.array("synonyms")],
         "no_synonyms": [text for _, text in text_list(top, "no_synonyms")],
         "stop_phrases": [text for _, text in text_list(top, "stop_phrases")],
@@ -48,6 +49,14 @@ def read_curations(path: Path) -> CurationFile:
     }
     page.refuse()
     return CurationFile({name: value for name, value in values.items() if value}, tuple(named))
+
+
+def aliases_of(curations: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Document -> the titles that published curations add to it."""
+    titles: dict[str, tuple[str, ...]] = {}
+    for row in curations.get("aliases", ()):
+        titles[row["document"]] = (*titles.get(row["document"], ()), *row["titles"])
+    return titles
 
 
 def _query_rule(table: TomlTable, named: list[tuple[str, int]]) -> dict[str, Any]:
@@ -79,6 +88,17 @@ def _query_rule(table: TomlTable, named: list[tuple[str, int]]) -> dict[str, Any
         "hide": hidden,
         "boost": boost,
     }
+
+
+def _aliases(table: TomlTable, named: list[tuple[str, int]]) -> dict[str, Any]:
+    """One of ``[[aliases]]``: more titles of a document, which become part of the index."""
+    table.only(("document", "titles"))
+    document = table.text("document")
+    titles = [text for _, text in texts_of(table, "titles")]
+    if not titles:
+        table.wrong(f"{table.name} needs 'titles', a text or a list of texts.")
+    named.append((document, table.file.line((*table.path, "document"))))
+    return {"document": document, "titles": titles}
 
 
 def _boosts(table: TomlTable) -> Iterator[tuple[str, float]]:

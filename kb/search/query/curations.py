@@ -59,7 +59,14 @@ class Curations:
 
     def __init__(self, published: Mapping[str, Any]) -> None:
         self._analyzer = Analyzer()
-        rows = published.get("queries", ())
+        rows = [
+            *published.get("queries", ()),
+            # Whoever types an alias means its document, whatever the evidence is.
+            *(
+                {"query": row["titles"], "pin": [row["document"]]}
+                for row in published.get("aliases", ())
+            ),
+        ]
         self.rules = tuple(rule for row in rows for rule in self._rules_of(row))
         #: What words mean besides: what is shipped, as editors changed it.
         self.lexicon = shipped_lexicon()

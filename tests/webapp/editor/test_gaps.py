@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner
 
 from kb.gaps.cli import gaps
+from kb.gaps.effects import EffectComparison
 from kb.gaps.finder import GapFinder
 from kb.gaps.gaps import Gap, GapCause
 from kb.gaps.repository import GapRepository
-from tests.webapp.world import DOCUMENTS, Browser, Portal, data_values, number_of, publish, ticket
+from kb.gaps.waiting_proposals import WaitingProposals
+from kb.search.query.curation_file import aliases_of, read_curations
+from tests.webapp.world import Browser, Portal, data_values, number_of, ticket
 
 
 @pytest.fixture
@@ -82,72 +86,103 @@ def found_gap(portal: Portal, document: str, *titles: str) -> int:
     return number
 
 
-def publish_with_files(portal: Portal) -> Path:
-    """The content folder, in which the page about jams has a Markdown file."""
-    settings = portal.centre.settings
-    path = settings.content / "docs/jam.md"
-    path.parent.mkdir()
-    path.write_text("---\ntitle: Clear a paper jam\n---\n\nOpen the cover.\n", "utf-8")
-    first, *others = DOCUMENTS
-    publish(settings.data, (replace(first, source="docs/jam.md"), *others))
-    portal.centre.searcher._checked_at = float("-inf")  # it looks once a second
-    return settings.content
+def proposal_page(portal: Portal, erin: Browser, gap: int) -> str:
+    """The path of the page, once the worker has computed the effect."""
+    path = erin.post(f"/editor/gaps/{gap}/proposal").headers["Location"]
+    assert "data-waits" in erin.page(path)
+    assert erin.post(f"/editor/gaps/{gap}/proposal").headers["Location"] == path  # not twice
+    compare_next(portal)
+    return path
 
 
-def test_aliases_show_their_effect_before_they_are_in_the_page(portal: Portal) -> None:
-    erin, content = portal.browser("erin"), publish_with_files(portal)
-    number = found_gap(portal, "doc/jam", "leaf caught inside", "crumpled sheet")
-    before = (content / "docs/jam.md").read_text("utf-8")
-    page = erin.page(f"/editor/gaps/{number}/proposal")
-    assert data_values(page, "proposal") == ["docs/jam.md"]
+def compare_next(portal: Portal) -> int:
+    centre = portal.centre
+    comparison = EffectComparison(centre.settings, centre.database, centre.searcher)
+    return WaitingProposals(centre.database).compare_next(comparison, portal.clock.now)
+
+
+@pytest.mark.parametrize("document", ["doc/jam", "faq/password", "forum/noisy"])
+def test_aliases_of_any_page_show_their_effect_before_they_are_accepted(
+    portal: Portal, document: str
+) -> None:
+    erin, content = portal.browser("erin"), portal.centre.settings.content
+    number = found_gap(portal, document, "leaf caught inside", "crumpled sheet")
+    path = proposal_page(portal, erin, number)
+    page = erin.page(path)
+    assert data_values(page, "proposal") == [document]
     assert data_values(page, "changed") == ["2"]
     assert data_values(page, "broken") == ["0"]
     for text in (page, erin.page("/editor/gaps")):
-        assert "Clear a paper jam" in text
-        assert ">doc/jam<" not in text
-    assert (content / "docs/jam.md").read_text("utf-8") == before
+        assert f">{document}<" not in text  # its title instead
+    assert not (content / "curations.toml").exists()
 
-    response = erin.post(f"/editor/gaps/{number}/proposal")
-    assert data_values(erin.page(response.headers["Location"]), "accepted") == ["docs/jam.md"]
-    after = (content / "docs/jam.md").read_text("utf-8")
-    assert '"leaf caught inside"' in after
-    assert erin.post(f"/editor/gaps/{number}/proposal").status_code == 409
+    response = erin.post(path)
+    assert data_values(erin.page(response.headers["Location"]), "accepted") == ["curations.toml"]
+    curations = read_curations(content / "curations.toml").values
+    assert aliases_of(curations) == {document: ("leaf caught inside", "crumpled sheet")}
+    assert erin.post(path).status_code == 409
+    assert compare_next(portal) == 0
 
 
-def test_a_page_without_a_file_of_its_own_is_pinned(portal: Portal) -> None:
+def test_a_problem_of_a_comparison_is_shown_and_ends_the_wait(portal: Portal) -> None:
     erin, content = portal.browser("erin"), portal.centre.settings.content
-    number = found_gap(portal, "doc/jam", "leaf caught inside")
-    page = erin.page(f"/editor/gaps/{number}/proposal")
-    assert data_values(page, "proposal") == ["curations.toml"]
-    assert data_values(page, "changed") == ["1"]
-    erin.post(f"/editor/gaps/{number}/proposal")
-    assert 'pin = ["doc/jam"]' in (content / "curations.toml").read_text("utf-8")
+    (content / "golden.toml").write_text("[[queries", "utf-8")
+    page = erin.page(proposal_page(portal, erin, found_gap(portal, "doc/jam", "leaf caught")))
+    assert "golden.toml" in page
+    assert "data-waits" not in page
+    assert data_values(page, "action") == []
+
+
+def test_a_comparison_whose_worker_dies_each_time_is_given_up(portal: Portal) -> None:
+    erin = portal.browser("erin")
+    path = erin.post(
+        f"/editor/gaps/{found_gap(portal, 'doc/jam', 'leaf caught')}/proposal"
+    ).headers["Location"]
+
+    class Dies(EffectComparison):
+        def effect(self, *_: object) -> NoReturn:
+            raise SystemExit
+
+    centre = portal.centre
+    dying = Dies(centre.settings, centre.database, centre.searcher)
+    proposals = WaitingProposals(centre.database)
+    for _ in range(3):
+        with pytest.raises(SystemExit):
+            proposals.compare_next(dying, portal.clock.now)
+        assert proposals.compare_next(dying, portal.clock.now) == 0  # leased
+        portal.clock.now += dt.timedelta(minutes=11)
+    assert proposals.compare_next(dying, portal.clock.now) == 1
+    assert "data-waits" not in erin.page(path)
 
 
 def test_only_editors_who_see_the_page_see_and_accept_a_proposal(portal: Portal) -> None:
     number = found_gap(portal, "doc/jam", "leaf caught inside")
+    path = proposal_page(portal, portal.browser("erin"), number)
     for name in ("alice", "bob", "charlie"):
         browser = portal.browser(name)
-        assert browser.get(f"/editor/gaps/{number}/proposal").status_code == 403
         assert browser.post(f"/editor/gaps/{number}/proposal").status_code == 403
+        assert browser.get(path).status_code == 403
+        assert browser.post(path).status_code == 403
 
 
 def test_the_command_prints_and_accepts_what_aliases_change(portal: Portal) -> None:
-    settings, content = portal.centre.settings, publish_with_files(portal)
+    settings = portal.centre.settings
     for name in ("alice", "charlie"):
         number = number_of(portal.browser(name).post("/tickets", ticket(title="Leaf caught")))
         bob = portal.browser("bob")
-        bob.post(f"/desk/{number}/link", {"document": "doc/jam", "key": name})
+        bob.post(f"/desk/{number}/link", {"document": "faq/password", "key": name})
     arguments = ["--data", str(settings.data)]
-    environment = {"KB_CONTENT": str(content)}
-    run = CliRunner(env=environment).invoke
+    run = CliRunner(env={"KB_CONTENT": str(settings.content)}).invoke
+    printed = run(gaps, [*arguments, "--effects"], catch_exceptions=False).output
+    assert "nothing -> How do I reset my password?" in printed
+    assert "faq/password" not in printed
     result = run(gaps, [*arguments, "--effects", "--json"], catch_exceptions=False)
     (gap,) = json.loads(result.output)
-    assert (gap["cause"], gap["document"]) == ("search", "doc/jam")
+    assert (gap["cause"], gap["document"]) == ("search", "faq/password")
     assert gap["proposal"]["kind"] == "aliases"
     (change,) = gap["proposal"]["effect"]["changed"]
-    assert (change["before"], change["after"]) == ([], ["doc/jam"])
+    assert (change["before"], change["after"]) == ([], ["faq/password"])
     assert run(gaps, [*arguments, "--accept", "nothing"]).exit_code
     accepted = run(gaps, [*arguments, "--accept", gap["title"]], catch_exceptions=False)
     assert accepted.exit_code == 0
-    assert "leaf caught" in (content / "docs/jam.md").read_text("utf-8").casefold()
+    assert "leaf caught" in (settings.content / "curations.toml").read_text("utf-8").casefold()

@@ -44,6 +44,7 @@ CURATIONS = {
             "boost": {"doc/jam": 2.0},
         }
     ],
+    "aliases": [{"document": "doc/ink", "titles": ["cartridge swap"]}],
     "synonyms": [{"words": ["ink", "toner"]}, {"from": ["stuck"], "to": ["jam"]}],
     "stop_phrases": ["please help"],
 }
@@ -236,6 +237,7 @@ def test_what_editors_decided_is_shown_as_it_is_in_force(folder: Path) -> None:
     curations = part_of(page, "card", "curations")
     assert "oil it" in curations
     assert data_values(curations, "rule") == ["pin", "hide", "boost"]
+    assert data_values(curations, "alias") == ["doc/ink"]
     for text in ("doc/ink", "doc/still", "× 2.0", "doc/jam", "ink = toner", "please help"):
         assert text in words
     assert "pin" in data_values(page, "part")

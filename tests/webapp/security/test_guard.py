@@ -53,6 +53,7 @@ ARGUMENTS = {
     "table": "tickets",
     "episode": "none",
     "gap_id": 7,
+    "proposal_id": 7,
     "flag_id": 7,
     "key_id": 7,
     "endpoint_id": 7,

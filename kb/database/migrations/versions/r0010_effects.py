@@ -1,4 +1,4 @@
-"""Sums and indexes for reports of a year.
+"""Proposals for gaps whose effect the worker computes; sums and indexes for reports of a year.
 
 Written for SQLite and for PostgreSQL.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from alembic import op
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Column,
     Float,
@@ -49,6 +50,7 @@ _MONDAY = "day - ((day / 86400 + 3) % 7) * 86400"
 
 
 def upgrade() -> None:
+    _add_proposals()
     _add_weeks()
     op.drop_index("ix_article_weeks_filed", "article_weeks")
     with_tickets = text("filed_read > 0")
@@ -97,4 +99,20 @@ def _add_weeks() -> None:
         f"SELECT {_MONDAY}, portal, form, product, share, "
         f"{', '.join(f'sum({name})' for name in names)} "
         f"FROM deflection_days GROUP BY {_MONDAY}, portal, form, product, share"
+    )
+
+
+def _add_proposals() -> None:
+    op.create_table(
+        "gap_proposals",
+        Column("id", Integer, nullable=False),
+        Column("document_id", _TEXT, nullable=False),
+        Column("words", JSON, nullable=False),
+        Column("asked_at", _INSTANT, nullable=False),
+        Column("attempts", Integer, nullable=False, server_default=text("0")),
+        Column("leased_until", _INSTANT, nullable=True),
+        Column("ended_at", _INSTANT, nullable=True),
+        Column("effect", JSON, nullable=True),
+        Column("problem", _TEXT, nullable=False, server_default=""),
+        PrimaryKeyConstraint("id", name="pk_gap_proposals"),
     )

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
+#: All but newlines and tabs; lone surrogates; what could show text in another order.
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e]")
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # by category letters and a symbol, yet blank
 
 
 def clean_text(text: str) -> str:
     """``text`` without control characters and lone surrogates, and with newlines as line ends."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c for c in text if c in "\n\t" or not _is_control(c))
+    return _CONTROLS.sub("", text)
 
 
 def clean_texts(values: Mapping[str, str]) -> dict[str, str]:
     """``clean_text`` of every value, such as the fields of a form."""
     return {name: clean_text(text) for name, text in values.items()}
-
-
-def _is_control(c: str) -> bool:
-    bidirectional = "\u202a" <= c <= "\u202e"  # could show the text in another order
-    return c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" or bidirectional
 
 
 def has_visible_text(text: str) -> bool:

@@ -524,7 +524,14 @@ def with_query(**changes: Any) -> str:
         if value not in (None, ""):
             values[name] = str(value)
     path = request.script_root + request.path
-    return f"{path}?{urlencode(values)}" if values else path
+    pairs = [_encoded(name, value) for name, value in values.items()]
+    return f"{path}?{'&'.join(pairs)}" if pairs else path
+
+
+@functools.lru_cache(_KEPT_PATHS)
+def _encoded(name: str, value: str) -> str:
+    """A part of a query; all links of a page of results repeat what was asked."""
+    return urlencode({name: value})
 
 
 def opens_with_text(document: Document) -> bool:

@@ -224,14 +224,15 @@ class Snapshot:
 
         threshold = calibration.threshold if doubt is None else doubt
         pinned = query.curated.pinned if query.curated is not None else _NONE
-        is_pinned = np.isin(ranking.documents[: confidences.size], pinned)
+        is_pinned = np.zeros(confidences.size, dtype=bool)
+        if pinned.size:
+            is_pinned = np.isin(ranking.documents[: confidences.size], pinned)
         preferences = ranking.preferences(judgement, is_pinned)
         chosen = worth_showing(judgement, confidences, preferences, is_pinned, threshold=threshold)[
             :limit
         ]
         if ranking.partial:  # no pages either: a guess may show what the whole answer withholds
             chosen = _NONE
-        display = reader.display(query)
         placed = [
             Placed(
                 int(ranking.documents[rank]),
@@ -243,15 +244,22 @@ class Snapshot:
             )
             for rank in chosen.tolist()
         ]
+        hits: tuple[Hit, ...] = ()
+        quoted = None
+        if placed:  # as for less than half of what is typed
+            display = reader.display(query)
+            hits, quoted = display.hits(placed), self._answer(display, placed[:1])
         answer = Suggestions(
             title,
             self.generation.name,
-            display.hits(placed),
+            hits,
             ranking.partial,
             judgement.log_odds,
-            self._answer(display, placed[:1]),
+            quoted,
             pasted.line,
-            self._considered(display, ranking, judgement, confidences, threshold, chosen)
+            self._considered(
+                reader.display(query), ranking, judgement, confidences, threshold, chosen
+            )
             if explain
             else None,
         )

@@ -210,7 +210,7 @@ def written_words(text: str) -> list[str]:
     """
     folded = fold(text)
     written = _plain_words(folded)
-    if folded.isascii():
+    if is_spaced(folded):
         return written
     return [part for word in written for part in ([word] if is_spaced(word) else word)]
 

@@ -89,7 +89,7 @@ def unite_postings(
     units = _UNITS[np.concatenate([term_codes for _, term_codes in postings])]
     # Whole numbers below 2**53: the floats of bincount are exact.
     sums = np.bincount(docs, weights=units, minlength=documents).astype(np.int64)
-    union = np.flatnonzero(sums)
+    union = np.flatnonzero(sums != 0)  # of truth values it takes a fifth of the time
     return union.astype(np.int32), saturated(sums[union], _K1_UNITS)
 
 
@@ -127,7 +127,7 @@ class TermPostings:
         """Those of the documents before ``document``, as a list."""
         docs, codes = self.docs, self.codes
         if self.row is not None:
-            docs = np.flatnonzero(self.row[:document]).astype(np.int32)
+            docs = np.flatnonzero(self.row[:document] != 0).astype(np.int32)
             codes = self.row[docs]
         df = int(docs.searchsorted(np.int32(document)))
         return TermPostings(docs[:df], codes[:df], None, self.peak, df)
@@ -285,7 +285,7 @@ class Postings:
             else:
                 docs = postings.docs
                 values[docs] = np.maximum(values[docs], postings.codes * np.int32(step))
-        docs = np.flatnonzero(values).astype(np.int32)
+        docs = np.flatnonzero(values != 0).astype(np.int32)
         most = values[docs]
         values[docs] = 0
         step = max(1, -(-int(most.max(initial=0)) // weights.STEPS))

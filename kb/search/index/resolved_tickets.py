@@ -119,7 +119,7 @@ class ResolvedTicketVotes:
     def cast(self, terms: Sequence[QueryTerm], unknown: Sequence[str]) -> tuple[Documents, Scores]:
         """The documents voted for, ascending, and how much for each: 1 for most votes."""
         scores, ideal = self._title_scores(terms, unknown)
-        matching = np.flatnonzero(scores)
+        matching = np.flatnonzero(scores != 0)
         nearest = top_k(matching, scores[matching], weights.NEAREST)
         if not nearest.size:
             return nearest, scores[nearest]

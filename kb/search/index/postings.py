@@ -25,8 +25,9 @@ from kb.search.array_types import (
 )
 from kb.search.index.array_file import Arrays
 from kb.search.index.spill import Spill
-from kb.search.kernels.layout import Loops, Scratch
+from kb.search.kernels.layout import Loops
 from kb.search.kernels.ranges import saturated
+from kb.search.kernels.scratch import Scratch
 
 _DENSE = 8  # a term in one of eight documents is read faster from a row
 _LISTED = -1  # the row of a term that has none
@@ -259,8 +260,9 @@ class Postings:
     def _written_union(self, terms: TermNumbers) -> TermPostings:
         rows = self._row_of[terms]
         listed, dense = terms[rows == _LISTED], rows[rows != _LISTED].astype(np.int64)
+        sums = self._sums.borrow()
         docs, codes = self._loops.union_postings(
-            self._sums.array,
+            sums.array,
             self._docs,
             self._codes,
             self._pointers[listed],
@@ -277,7 +279,8 @@ class Postings:
 
         ``steps`` are what a step of each term's codes is worth. Returns this for the new codes too.
         """
-        values = self._sums.array
+        borrowed = self._sums.borrow()
+        values = borrowed.array
         for number, step in zip(terms, steps, strict=True):
             postings = self.term(number)
             if postings.row is not None:

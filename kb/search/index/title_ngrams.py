@@ -22,8 +22,9 @@ from kb.search.array_types import DocumentMask, Documents, Pointers, PostingDocs
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver, Lists, spliced_lists
 from kb.search.index.spill import Columns, Spill, blocks
-from kb.search.kernels.layout import NGRAM_WEIGHT, Loops, Scratch, Titles
+from kb.search.kernels.layout import NGRAM_WEIGHT, Loops, Titles
 from kb.search.kernels.ranges import gather
+from kb.search.kernels.scratch import Scratch
 
 Ngrams = NDArray[np.int32]  # [entries of all titles], positions among the hashes
 TitleRows = NDArray[np.int64]  # [titles], their positions
@@ -381,8 +382,9 @@ class TitleNgrams:
 
     def candidates(self, vector: NgramVector, allowed: DocumentMask | None = None) -> Documents:
         """The documents whose titles are most like the query, by its n-grams' heaviest postings."""
+        sums = self._sums.borrow()
         return self._loops.top_titles(
-            self._sums.array,
+            sums.array,
             self._docs,
             self._weights,
             self._pointers[vector.ngrams],

@@ -7,7 +7,6 @@ changes a result. Nothing here decides anything about ranking.
 
 from __future__ import annotations
 
-import threading
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -326,15 +325,3 @@ class Loops(Protocol):
         self, documents: Documents, pointers: Pointers, codes: NDArray[np.int32], size: int, /
     ) -> NDArray[np.int32]:
         """How many of ``documents`` have each of ``size`` values of a column."""
-
-
-class Scratch(threading.local):
-    """An ``array`` of zeros that is used again and again, one per thread; its user leaves it zero.
-
-    A fresh array for every query would cost more than what is done with it: the system hands memory
-    out page by page.
-    """
-
-    def __init__(self, size: int) -> None:
-        """Runs in each thread that uses the scratch for the first time."""
-        self.array = np.zeros(size, dtype=np.int32)

@@ -26,8 +26,9 @@ from kb.search.array_types import DocumentMask, Documents, Frequencies, Scores, 
 from kb.search.documents import DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.postings import Postings, TermPostings
-from kb.search.kernels.layout import Loops, Scratch
+from kb.search.kernels.layout import Loops
 from kb.search.kernels.ranges import top_k
+from kb.search.kernels.scratch import Borrowed, Scratch
 from kb.search.query_terms import QueryTerm, TermMemo
 
 #: A score of 1. The 48 words of a query, each said twelve times and each in one of a million
@@ -96,13 +97,10 @@ class StemWorth(NamedTuple):
 
 
 class LexicalCandidates:
-    """The best documents of a query by BM25F, and the scores of these or of any other documents.
-
-    To be used before its thread asks for the next one: the sums stand in memory that is used again.
-    """
+    """The best documents of a query by BM25F, and the scores of these or of any other documents."""
 
     def __init__(
-        self, documents: Documents, terms: Sequence[_ScoredTerm], sums: Sums | None
+        self, documents: Documents, terms: Sequence[_ScoredTerm], sums: Borrowed | None
     ) -> None:
         self.documents = documents
         self._terms = terms
@@ -111,7 +109,7 @@ class LexicalCandidates:
     def scores(self, documents: Documents) -> Scores:
         """BM25F of ``documents``."""
         if self._sums is not None:
-            return _points(self._sums[documents])
+            return _points(self._sums.array[documents])
         sums = np.zeros(documents.size, dtype=np.int32)
         for term in self._terms:
             sums += term.scores(documents)
@@ -179,7 +177,8 @@ class Bm25:
         ``k`` of each kind, or as many as ``weights`` says.
         """
         terms, k = self._rarest_first(query), k or self._k
-        sums = self._sums.array
+        borrowed = self._sums.borrow()
+        sums = borrowed.array
         sums[:] = 0
         # Of each term, the most that it and all terms after it can add to a score.
         bounds = list(accumulate(term.upper_bound for term in reversed(terms)))[::-1]
@@ -210,7 +209,7 @@ class Bm25:
         complete = len(open_kinds) == len(self._kinds)
         if not complete:
             documents.sort()
-        return LexicalCandidates(documents, terms, sums if complete else None)
+        return LexicalCandidates(documents, terms, borrowed if complete else None)
 
     @staticmethod
     def _can_stop_early(

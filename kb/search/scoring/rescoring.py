@@ -28,11 +28,11 @@ from kb.search.kernels.layout import (
     Passages,
     PassageVectors,
     QueryFeatures,
-    Scratch,
     ScratchMarks,
     TopicRows,
     read_only,
 )
+from kb.search.kernels.scratch import Scratch
 from kb.search.meaning.embeddings import NO_COSINES, Embeddings, QuestionMeaning
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.scoring.bm25 import Bm25
@@ -151,7 +151,8 @@ class Rescorer:
 
         Of a thread with an accepted answer, only passages of the answer are shown.
         """
-        marks = ScratchMarks(self._stem_marks.array, self._ngram_marks.array)
+        stem_marks, ngram_marks = self._stem_marks.borrow(), self._ngram_marks.borrow()
+        marks = ScratchMarks(stem_marks.array, ngram_marks.array)
         raw, shown = self._loops.rescore(
             documents,
             self.passages,

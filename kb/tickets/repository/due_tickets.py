@@ -18,7 +18,7 @@ from kb.tickets.repository.load import clock_histories, stored_targets
 from kb.tickets.repository.save import forecast_columns, save_targets
 from kb.tickets.sla_targets import Forecast, TargetRow
 from kb.tickets.staff.choices import StaffMember, StaffNews
-from kb.tickets.staff.repository import add_news, staff_members
+from kb.tickets.staff.repository import insert_news, news_rows, staff_members
 from kb.tickets.tables import ALARMS, EVENTS, TICKETS
 from kb.tickets.ticket import Alarm
 
@@ -171,8 +171,10 @@ class DueTickets:
         now: dt.datetime,
     ) -> None:
         """By serial and cause: one cause never notifies anybody twice."""
-        rows: list[dict[str, Any]] = []
-        for serial, cause, news, of_cause in told:
-            add_news(self._connection, serial, news, now, cause=cause)
-            rows += notice_rows(serial, cause, of_cause, now)
-        insert_notices(self._connection, rows)
+        of_staff: list[dict[str, Any]] = []
+        mails: list[dict[str, Any]] = []
+        for serial, cause, news, notices in told:
+            of_staff += news_rows(serial, cause, news, now)
+            mails += notice_rows(serial, cause, notices, now)
+        insert_news(self._connection, of_staff)
+        insert_notices(self._connection, mails)

@@ -178,7 +178,7 @@ def save_ticket(
     notices = [replace(notice, facts={**facts, **notice.facts}) for notice in new.notices]
     wanted = wanted_notices(connection, serial, notices)
     add_notices(connection, serial, str(event_id), wanted, instant)
-    add_news(connection, serial, new.news, instant, event_id=event_id)
+    add_news(connection, serial, new.news, instant, event_id)
     save_key(connection, key, serial, event_id, instant)
     return serial
 
@@ -330,7 +330,7 @@ def save_change(
     if change.status not in ACTIVE and _wipe_secrets(connection, serial, instant):
         wanted.append(_reminder(serial, ticket))
     add_notices(connection, serial, str(event_id), wanted, instant)
-    add_news(connection, serial, change.news, instant, event_id=event_id)
+    add_news(connection, serial, change.news, instant, event_id)
     return event_id, instant
 
 

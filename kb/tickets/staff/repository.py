@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -160,24 +160,34 @@ def _member(connection: Connection, person_id: int) -> StaffMember | None:
 
 
 def add_news(
-    connection: Connection,
+    connection: Connection, serial: int, news: Iterable[StaffNews], now: dt.datetime, event_id: int
+) -> None:
+    """Who is notified of an event of the ticket."""
+    insert_news(connection, news_rows(serial, str(event_id), news, now, event_id=event_id))
+
+
+def news_rows(
     serial: int,
+    cause: str,
     news: Iterable[StaffNews],
     now: dt.datetime,
     *,
     event_id: int | None = None,
-    cause: str = "",
-) -> None:
-    """``cause`` names what has no event of the ticket: nobody is notified twice of one cause."""
-    rows: list[dict[str, Any]] = [
+) -> list[dict[str, Any]]:
+    """The rows of one cause, for callers that save those of many at once."""
+    return [
         {
             "person_id": each.member.id,
             "ticket_id": serial,
             "kind": each.event.value,
             "event_id": event_id,
-            "cause": cause or str(event_id),
+            "cause": cause,
             "at": now,
         }
         for each in news
     ]
+
+
+def insert_news(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Nobody is notified twice of one cause."""
     upsert(connection, STAFF_NEWS, rows, keys=("person_id", "ticket_id", "cause"))

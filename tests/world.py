@@ -66,10 +66,10 @@ class World:
         return self.database
 
 
-def build(data: Path) -> World:
+def build(data: Path, database: Database | None = None) -> World:
     """Cheap hashing; everything else as it is served."""
     data.mkdir(parents=True, exist_ok=True)
-    database = open_test_database(data)
+    database = database or open_test_database(data)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     accounts = Accounts(database, session_hours=12, demo=True, hasher=hasher)
     add_demo_accounts(accounts, FRIDAY)

@@ -257,8 +257,9 @@ def size(documents: int, tickets: int, agents: int, *, as_json: bool) -> None:
     )
     for name, value in rows:
         click.echo(f"{name + ':':26}{value}")
+    click.echo(f"\nMeasured on {required.measured_on}.")
     if required.extrapolated:
-        click.echo("\nThis is beyond what was measured: figures of the index are extrapolated.")
+        click.echo("This is beyond what was measured: figures of the index are extrapolated.")
     click.echo("\nAssumed:")
     for assumption in required.assumptions:
         click.echo(f"- {assumption}")

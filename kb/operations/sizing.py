@@ -66,6 +66,7 @@ class Size:
     database_disk: int
     build_minutes: float
     suggestion_ms: float
+    measured_on: str
     extrapolated: bool
     assumptions: tuple[str, ...]
 
@@ -112,6 +113,7 @@ def required_size(load: Workload) -> Size:
         database_disk=2 * load.tickets * costs["database_bytes_per_ticket"],
         build_minutes=round(load.documents * costs["build_cpu_ms_per_document"] / 60_000, 1),
         suggestion_ms=round(suggestion, 2),
+        measured_on=costs["measured_on"],
         extrapolated=load.documents > _MEASURED_UP_TO,
         assumptions=(
             f"Tickets are kept for {_YEARS} years, and the busiest hour has three times its share.",

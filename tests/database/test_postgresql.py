@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Integer,
     create_engine,
     delete,
+    func,
     insert,
     make_url,
     select,
@@ -34,9 +36,12 @@ from kb.database.statements import announce_rows
 from kb.errors import Misconfigured, Unavailable
 from kb.people.person import Person, Role
 from kb.settings import load_settings
+from kb.tickets.lifecycle import Verb
 from kb.tickets.reports.changes import changes_after, is_change, last_change
-from kb.tickets.tables import EVENTS
+from kb.tickets.tables import EVENTS, IDEMPOTENCY_KEYS
+from tests.database.test_processes import filing
 from tests.databases import SERVER, location_of
+from tests.world import build
 
 pytestmark = pytest.mark.skipif(
     not SERVER, reason="no PostgreSQL: `.ci/services start` starts one and prints its address"
@@ -183,6 +188,37 @@ ONE_EVENT = (
     "INSERT INTO events (ticket_id, at, verb, actor, public, body, facts) "
     "VALUES (1, 0, 'opened', '', true, '', '{}')",
 )
+
+
+def test_no_acknowledged_ticket_is_lost_when_connections_break_and_portals_are_killed(
+    address: str, tmp_path: Path
+) -> None:
+    world = build(tmp_path, open_database(address))
+    portals = [filing(tmp_path, f"portal {each}", 100_000, address) for each in range(3)]
+    acknowledged: list[str] = []
+    for _ in range(4):
+        for portal in portals:  # each goes on after its connections have ended
+            assert portal.stdout
+            acknowledged.append(portal.stdout.readline())
+        execute(
+            address,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+    for portal in portals:
+        portal.kill()
+        acknowledged += portal.communicate()[0].splitlines(keepends=True)
+
+    numbers = [line.strip() for line in acknowledged if line.endswith("\n")]
+    with world.database.read() as connection:
+        events = connection.execute(
+            select(EVENTS.c.ticket_id).where(EVENTS.c.verb == Verb.OPEN.value)
+        )
+        saved = Counter(f"KB-{serial}" for serial in events.scalars())
+        keys = connection.execute(select(func.count()).select_from(IDEMPOTENCY_KEYS)).scalar()
+    world.database.close()
+    assert [saved[number] for number in numbers] == [1] * len(set(numbers))
+    assert keys == len(saved)
 
 
 # --- writers

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 300  # seconds: the machine may be busy
 
 
-def filing(data: Path, name: str, count: int) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.filing", str(data), name, str(count)]
+def filing(data: Path, name: str, count: int, *address: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.filing", str(data), name, str(count), *address]
     return subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -10,10 +10,12 @@ import contextlib
 import functools
 import json
 import logging
+import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from kb.breaker import Breaker
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from opensearchpy import OpenSearch
 
 LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 #: The share of the remaining time that a query may take, and the most seconds. The local index can
 #: then still answer in time, which is 250 ms for a visitor.
 _SHARE, _MOST_SECONDS = 0.5, 30.0
@@ -109,7 +112,9 @@ class Cluster:
             raise NoAnswer
         lines = [json.dumps(line) for index, body in searches for line in ({"index": index}, body)]
         try:
-            answers = self._answers("\n".join((*lines, "")), len(searches), seconds)
+            answers = _within(
+                seconds, lambda: self._answers("\n".join((*lines, "")), len(searches), seconds)
+            )
         except Exception as error:  # anything but the answer of a healthy cluster
             self.breaker.timed_out()
             if not self.is_failing:
@@ -270,6 +275,22 @@ class Cluster:
             ) from error
 
 
+def _within(seconds: float, ask: Callable[[], T]) -> T:
+    """Raises TimeoutError. The client's own timeouts begin once the name of the server is resolved,
+    and nothing but another thread can bound how long that takes.
+    """
+    answer: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except Exception as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return answer.result(timeout=seconds)
+
+
 def _reason(error: Exception) -> str:
     """The reason, for people. Not the client's own text, which quotes any answer of a server."""
     status = getattr(error, "status_code", None)
@@ -282,6 +303,7 @@ def _reason(error: Exception) -> str:
         return f"it answered with status {status}" + (f" ({told})" if told else "")
     names = {
         "ConnectionTimeout": "it does not answer in time",
+        "TimeoutError": "it does not answer in time",
         "SSLError": "its certificate is not trusted",
         "ConnectionError": "nothing accepts the connection",
         "SerializationError": "its answer is not JSON",

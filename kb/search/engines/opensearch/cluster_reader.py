@@ -40,6 +40,7 @@ class ClusterMatched:
     selection: queries.Selection
     deadline: float
     local: Callable[[], ResultSet]  # the same without the cluster
+    is_counted: bool = True  # total() and facets() are asked for
     answers: _Answers = field(default_factory=dict)
     instead: ResultSet | None = None  # once the cluster did not answer
     ask: Callable[[ClusterMatched, bool], Documents] = field(repr=False, default=lambda *_: _NONE)
@@ -200,7 +201,9 @@ class ClusterReader:
             has_words=True,
             hidden=self._keys(np.flatnonzero(~others.matching)),
         )
-        return query, ClusterMatched(selection, float("inf"), lambda: others, ask=self._list)
+        return query, ClusterMatched(
+            selection, float("inf"), lambda: others, is_counted=False, ask=self._list
+        )
 
     def _candidates_of(self, query: ExpandedQuery, matched: ClusterMatched) -> Candidates:
         selection, deadline = matched.selection, matched.deadline
@@ -231,12 +234,11 @@ class ClusterReader:
         if matched.instead is not None:
             return _NONE
         if by_date or "listed" not in matched.answers:
-            lanes = {
-                "counts": matched.selection.counts(),
-                "listed": matched.selection.ordered(_LISTED, by_date=by_date),
-            }
+            lanes = {"listed": matched.selection.ordered(_LISTED, by_date=by_date)}
+            if matched.is_counted and "counts" not in matched.answers:
+                lanes["counts"] = matched.selection.counts()
             try:
-                matched.answers = self._ask(lanes, matched.deadline)
+                matched.answers = {**matched.answers, **self._ask(lanes, matched.deadline)}
             except NoAnswer:
                 matched.instead = matched.local()
                 return _NONE

@@ -108,12 +108,17 @@ def data(tmp_path: Path) -> Path:
 MODES = ("refuses", "hangs", "resets", "401", "500", "garbage", "another service", "red")
 
 
-@pytest.mark.parametrize("mode", [*MODES, "some shards"])
+@pytest.mark.parametrize("mode", [*MODES, "some shards", "no name server"])
 def test_the_local_index_answers_instead(
-    data: Path, cluster: tuple[str, type[FakeCluster]], mode: str
+    data: Path,
+    cluster: tuple[str, type[FakeCluster]],
+    mode: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     address, handler = cluster
     handler.mode = mode
+    if mode == "no name server":
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: handler.end.wait(60))
     if mode == "refuses":
         address = f"http://127.0.0.1:{_closed_port()}"
     engine = OpenSearchEngine(data, address)

@@ -41,7 +41,7 @@ from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.sweeper import Sweeper
 from kb.tickets.tables import TICKETS
 
-HALF = text(
+HALF = (
     "SELECT count(*) FROM tickets t WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.ticket_id = "
     "t.id) "
     "OR NOT EXISTS (SELECT 1 FROM targets g WHERE g.ticket_id = t.id) "
@@ -171,7 +171,7 @@ class Crashes:
     def _check(self) -> None:
         with self._opened() as connection:
             ids = set(connection.execute(select(TICKETS.c.id)).scalars())
-            half = connection.execute(HALF).scalar_one()
+            half = connection.execute(text(HALF)).scalar_one()
             twice = connection.execute(TWICE).scalar_one()
             this = COUNTERS.c.name == "ticket"
             counter = connection.execute(select(COUNTERS.c.value).where(this)).scalar_one()

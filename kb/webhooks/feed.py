@@ -33,6 +33,8 @@ from kb.webhooks.events import (
 from kb.webhooks.tables import WEBHOOK_ENDPOINTS
 
 _BATCH = 500  # rows that one transaction turns into jobs
+#: A request that votes is over by then: it has saved its vote, or was refused.
+_SLOWEST_VOTE = dt.timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,11 @@ def _enqueue(
 def _enqueue_votes(
     connection: Connection, receivers: Sequence[WebhookReceiver], now: dt.datetime
 ) -> int:
-    """Votes have no serial number: those of a second are read once it is over."""
+    """Votes have no serial number: those of a second are read once it is over.
+
+    One that was saved later than another of its second is read by the next rounds. The keys of the
+    jobs keep the others from being sent again.
+    """
     name, at = "webhook feedback", FEEDBACK.c.at
     cursor, last = _cursor(connection, name), int(now.timestamp()) - 1
     if cursor is None:
@@ -150,11 +156,13 @@ def _enqueue_votes(
     if cursor >= last:
         return 0
     since, until = (dt.datetime.fromtimestamp(second, dt.UTC) for second in (cursor, last))
-    rows = connection.execute(select(FEEDBACK).where(at > since, at <= until)).all()
+    recent = select(FEEDBACK).where(at > since - _SLOWEST_VOTE, at <= until)
+    rows = connection.execute(recent).all()
     _add_jobs(connection, [(_vote_payload(row), row.at) for row in rows], receivers, now)
-    if rows:
+    new = len([row for row in rows if row.at > since])
+    if new:
         _move(connection, name, last)
-    return len(rows)
+    return new
 
 
 def _cursor(connection: Connection, name: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -251,6 +252,20 @@ def test_problems_votes_and_articles_are_told(
     assert told["feedback.given"]["helpful"] is False
     assert "canary" not in json.dumps(told)
     assert told["article.published"]["title"] == "Clear a paper jam"
+
+
+def test_a_vote_that_is_saved_after_later_ones_is_told_once(
+    world: World, webhooks: Webhooks, receiver: Receiver
+) -> None:
+    webhooks.add(receiver.url, ["feedback.given"], now=FRIDAY)
+    sending = worker(world, webhooks)
+    sending.round(FRIDAY)
+    for seconds in (30, 29, 5):
+        at = FRIDAY + timedelta(seconds=seconds)
+        world.deflection.helpful("doc/jam", True, f"person:{seconds}", at)
+        sending.round(FRIDAY + timedelta(seconds=40))
+        sending.round(FRIDAY + timedelta(seconds=41))
+    assert len(receiver.requests) == 3
 
 
 def test_every_verb_is_an_event_and_says_what_it_changes() -> None:

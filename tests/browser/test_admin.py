@@ -1,4 +1,4 @@
-"""The pages of administrators about programs, by keyboard alone: API keys and webhook endpoints."""
+"""API keys, webhook endpoints and experiments, by keyboard alone."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Door, Served
 from tests.browser.keyboard import tab_to
 from tests.browser.test_pages import LOOKS, check
+from tests.browser.test_publishing import reload_until
 
 pytestmark = pytest.mark.browser
 
@@ -98,3 +99,33 @@ def test_a_webhook_endpoint_is_added_tested_paused_and_removed(
     expect(page.locator("[data-done=removed]")).to_be_visible()
     expect(page.get_by_text(url)).to_have_count(0)
     check(page, "webhooks after one was removed")
+
+
+def test_an_experiment_is_started_counts_what_visitors_open_and_is_ended(
+    visit: Door, served: Served
+) -> None:
+    folder = served.centre.settings.content / "experiments"
+    folder.mkdir()
+    (folder / "pins.toml").write_text('[[queries]]\nquery = "paper jam"\npin = ["doc/still"]\n')
+    erin = visit(width=320, dark=True)
+    erin.sign_in("erin")
+    page = erin.go("/editor/experiment")
+    check(page, "before an experiment")
+    tab_to(page, "form[data-action=start] button")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-experiment=running]")).to_be_visible()
+    check(page, "a running experiment")
+
+    visitor = visit()
+    visitor.page.set_extra_http_headers({"User-Agent": "Mozilla/5.0 Firefox/140.0"})  # no bot
+    results = visitor.go("/search?q=paper+jam")
+    reload_until(results, "[data-mixed]")  # the other server process looks every few seconds
+    with results.expect_request("**/search/opened"):
+        results.locator("[data-mixed] a[href*='/help/doc/still']").first.click()
+    results.wait_for_url("**/help/doc/still*")
+    reload_until(page, "[data-people='1']")
+
+    tab_to(page, "form[data-action=end] button")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-experiment=ended]")).to_be_visible()
+    check(page, "an experiment that has ended")

@@ -32,7 +32,7 @@ from webapp.api.paging import (
     page_of,
 )
 from webapp.api.ticket_json import listed_ticket, ticket_json
-from webapp.api.v1 import api_blueprint, instant_json, json_body
+from webapp.api.v1 import api_blueprint, choices_named, instant_json, json_body
 from webapp.context import centre, now, person, reader, settings
 from webapp.customer.action_forms import FORM_VERBS, command_of, midnight
 from webapp.customer.ticket_form import (
@@ -78,7 +78,8 @@ def file() -> Response:
     form = read_form(request.form) if is_multipart else read_json_form(json_body())
     form["add_facts"] = "yes"
     form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
-    checked = check_form(form, uploads(request) if is_multipart else ())
+    with choices_named(form):
+        checked = check_form(form, uploads(request) if is_multipart else ())
     number, customer = file_once(checked, channel="api")
     secret = held_links().get(number)
     path = (

@@ -5,9 +5,11 @@ The portal's own forms use it to be quick, and work without it.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import zlib
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, Response, jsonify, request
@@ -92,6 +94,28 @@ def json_body() -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Invalid("The body is not a JSON object.")
     return body
+
+
+@contextlib.contextmanager
+def choices_named(form: Mapping[str, str]) -> Iterator[None]:
+    """Adds the keys to the sentence about a choice that is missing: a form shows people the titles,
+    and a program sees neither.
+    """
+    try:
+        yield
+    except Invalid as error:
+        policy, products = centre().policy, centre().catalogue.products
+        choices = {
+            "type": available(policy.types),
+            "topic": available(policy.topics),
+            "severity": available(policy.severities),
+            "product": available(product.key for product in products),
+        }
+        fields = {
+            name: f"{sentence} {choices[name]}" if name in choices and not form[name] else sentence
+            for name, sentence in error.fields.items()
+        }
+        raise Invalid(error.sentence, fields=fields) from None
 
 
 class Suggested(NamedTuple):

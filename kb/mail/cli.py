@@ -74,7 +74,7 @@ def receive_mail(
         click.echo(f"kb: {error.sentence}", err=True)
         raise click.exceptions.Exit(os.EX_DATAERR) from None
     except Exception as error:  # with any other exit code, the sender would get it back
-        click.echo(f"kb: The e-mail could not be stored. {_reason(error)}", err=True)
+        click.echo(f"kb: {_reason(error)} The mail server keeps the e-mail.", err=True)
         raise click.exceptions.Exit(os.EX_TEMPFAIL) from None
     if as_json:
         click.echo(json.dumps(outcome.as_json(), ensure_ascii=False))
@@ -172,7 +172,7 @@ def poll_mail(once: bool, data: str | None) -> None:
         try:
             while True:
                 try:
-                    count = _fetch(settings, intake, wait=not once)
+                    count = _fetch(settings, intake, None if once else stopped)
                     failures = 0
                 except Exception as error:  # what was not fetched is left where it is
                     if once:
@@ -194,8 +194,8 @@ def _pause(settings: Settings, failures: int) -> float:
     return 0.0 if settings.imap_host else _POLL_SECONDS
 
 
-def _fetch(settings: Settings, intake: MailIntake, *, wait: bool) -> int:
-    """How many mails were fetched. Raises Unavailable."""
+def _fetch(settings: Settings, intake: MailIntake, stopped: threading.Event | None) -> int:
+    """How many mails were fetched; with ``stopped``, IMAP waits for more. Raises Unavailable."""
     most_bytes, count = settings.mail_megabytes * _MEGABYTE, 0
     if settings.maildir:
         count += Maildir(Path(settings.maildir), intake, most_bytes=most_bytes).fetch()
@@ -209,7 +209,10 @@ def _fetch(settings: Settings, intake: MailIntake, *, wait: bool) -> int:
             settings.imap_folder,
             most_bytes,
         )
-        count += mailbox.follow(intake, _POLL_SECONDS) if wait else mailbox.fetch(intake)
+        if stopped is None:
+            count += mailbox.fetch(intake)
+        else:
+            count += mailbox.follow(intake, _POLL_SECONDS, stopped)
     return count
 
 

@@ -197,11 +197,15 @@ def test_mails_are_fetched_by_imap_once_and_told_at_once(
     assert imap_server.mailbox().fetch(intake) == 0
     later = threading.Thread(target=lambda: imap_server.deliver(mail("Later")))
     later.start()
-    count = 0
+    count, stopped = 0, threading.Event()
     while not count:
-        count = imap_server.mailbox().follow(intake, 20)
+        count = imap_server.mailbox().follow(intake, 20, stopped)
     later.join()
     assert count == 1
+    threading.Timer(0.1, stopped.set).start()
+    assert (
+        imap_server.mailbox().follow(intake, 1e9, stopped) == 0
+    )  # for as long as the program runs
     intake.start()
     intake.stop()
     assert len(box.mails.of_ticket(1001)) == 1

@@ -10,6 +10,8 @@ import contextlib
 import imaplib
 import logging
 import ssl
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +25,7 @@ LOG = logging.getLogger(__name__)
 #: The keyword of mails that were taken.
 TAKEN = "Askfirst"
 _SECONDS = 60.0
+_LOOK_EVERY = 1  # seconds between looks at whether the program shall end
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,15 @@ class ImapMailbox:
         with self._open() as mailbox:
             return self._take(mailbox, intake)
 
-    def follow(self, intake: MailIntake, seconds: float) -> int:
-        """As ``fetch``, and then waits so long for more. Raises Unavailable."""
+    def follow(self, intake: MailIntake, seconds: float, stopped: threading.Event) -> int:
+        """As ``fetch``, and then waits so long for more, or until it is ``stopped``. Raises
+        Unavailable.
+        """
         with self._open() as mailbox:
             count = self._take(mailbox, intake)
             if b"IDLE" not in b" ".join(_bytes(each) for each in mailbox.client.capabilities):
-                return count
-            if mailbox.idle.wait(timeout=seconds):
+                stopped.wait(seconds)
+            elif _is_told(mailbox.idle, seconds, stopped):
                 count += self._take(mailbox, intake)
             return count
 
@@ -101,6 +106,17 @@ class ImapMailbox:
             return raw
         LOG.warning("An e-mail of %d bytes is larger than KB_MAIL_MEGABYTES allows.", size)
         return without_content(raw, size, self.most_bytes)
+
+
+def _is_told(idle: Any, seconds: float, stopped: threading.Event) -> bool:
+    """Whether the server says within the time that something has changed."""
+    end = time.monotonic() + seconds
+    idle.start()
+    is_told = False
+    while not (is_told or stopped.is_set()) and time.monotonic() < end:
+        is_told = bool(idle.poll(timeout=_LOOK_EVERY))
+    idle.stop()
+    return is_told
 
 
 def _size(mailbox: Any, uid: str) -> int:

@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import datetime as dt
 import multiprocessing
+import os
 import random
 import tempfile
 import time
@@ -79,7 +80,8 @@ def _measure(
         f"{kind:<10} {writers} writers: {len(walls) / lasted:6.0f} tickets/s, wall ms "
         f"p50 {walls[len(walls) // 2]:.1f} p99 {walls[len(walls) * 99 // 100]:.1f} "
         f"max {walls[-1]:.1f}, CPU ms {cpu:.2f}; saved {saved} of {len(numbers)}, "
-        f"{len(numbers) - len(set(numbers))} numbers twice, {refusals} times busy"
+        f"{len(numbers) - len(set(numbers))} numbers twice, {refusals} times busy; the load was "
+        f"{os.getloadavg()[0]:.0f}"
     )
 
 

@@ -66,7 +66,7 @@ def main() -> None:
     table = _table(arguments.documents, sizes, filed)
     print(table)
     if arguments.write:
-        TABLE.write_text(table, "utf-8")
+        TABLE.write_text(table + _of_opensearch(), "utf-8")
 
 
 def _in_process(what: str, folder: Path, count: int) -> dict[str, float]:
@@ -156,6 +156,12 @@ def _table(counts: list[int], sizes: list[dict[str, float]], filed: dict[str, fl
     lines = ["# Written by `python -m bench.sizes --write`; read by `kb size`."]
     lines += [f"{name} = {json.dumps(value)}" for name, value in rows.items()]
     return "\n".join(lines) + "\n"
+
+
+def _of_opensearch() -> str:
+    """Those of a cluster, which ``bench.opensearch`` measures, stay as they are."""
+    _, heading, rows = TABLE.read_text("utf-8").partition("\n[opensearch]")
+    return heading + rows
 
 
 def _cpu_of_children() -> float:

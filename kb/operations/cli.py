@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -234,18 +235,22 @@ class _Count(click.ParamType[int]):
 @click.option("--documents", type=_Count(), default="1e4", help="Articles and threads.")
 @click.option("--tickets", type=_Count(), default="1e5", help="All that are kept.")
 @click.option("--agents", type=_Count(), default="5", help="Who work at the same time.")
+@click.option("--opensearch", is_flag=True, help="Also what the cluster needs.")
 @json_option
-def size(documents: int, tickets: int, agents: int, *, as_json: bool) -> None:
+def size(documents: int, tickets: int, agents: int, *, opensearch: bool, as_json: bool) -> None:
     """Calculate the memory, disk and cores that an installation needs.
 
     The costs were measured; what is assumed about people is printed with the result.
     """
-    required = sizing.required_size(sizing.Workload(documents, tickets, agents))
+    load = sizing.Workload(documents, tickets, agents)
+    required = sizing.required_size(load)
+    cluster = sizing.required_cluster(load) if opensearch else None
     if as_json:
-        click.echo(json.dumps(required.json()))
+        of_cluster = {"cluster": asdict(cluster)} if cluster else {}
+        click.echo(json.dumps(required.json() | of_cluster))
         return
     each = " each" if required.machines > 1 else ""
-    rows = (
+    rows: tuple[tuple[str, str], ...] = (
         ("Arrangement", required.arrangement),
         ("Machines", str(required.machines)),
         ("Cores", f"{required.cores}{each}"),
@@ -255,6 +260,12 @@ def size(documents: int, tickets: int, agents: int, *, as_json: bool) -> None:
         ("Building the whole index", f"{required.build_minutes:,.1f} minutes of one core"),
         ("CPU of a suggestion", f"{required.suggestion_ms} ms"),
     )
+    if cluster:
+        rows += (
+            ("OpenSearch, cores", str(cluster.cores)),
+            ("OpenSearch, disk", f"{_gigabytes(cluster.disk)} for each copy"),
+            ("OpenSearch, suggestion", f"{cluster.suggestion_ms} ms of CPU"),
+        )
     for name, value in rows:
         click.echo(f"{name + ':':26}{value}")
     click.echo(f"\nMeasured on {required.measured_on}.")

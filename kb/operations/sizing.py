@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cache
@@ -74,6 +75,15 @@ class Size:
         return asdict(self) | {"assumptions": list(self.assumptions)}
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterSize:
+    """What OpenSearch needs beside the portal machines, for one copy of each index; bytes."""
+
+    cores: int
+    disk: int
+    suggestion_ms: float
+
+
 @cache
 def _coefficients() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("coefficients.toml").read_text("utf-8"))
@@ -83,13 +93,11 @@ def required_size(load: Workload) -> Size:
     """What the load needs, rounded up to what can be bought."""
     costs = _coefficients()
     index = load.documents * costs["index_bytes_per_document"]
-    suggestion = _suggestion_ms(load.documents)
+    suggestion = _grown(load.documents, costs["suggest_documents"], costs["suggest_cpu_ms_p50"])
 
-    tickets_per_hour = load.tickets / _YEARS * _BUSIEST_HOUR
-    suggestions_per_hour = tickets_per_hour * _VISITORS_PER_TICKET * _SUGGESTIONS_PER_VISITOR
     cpu_seconds = (
-        suggestions_per_hour * suggestion
-        + tickets_per_hour * costs["cpu_ms_per_ticket"]
+        _suggestions_per_hour(load) * suggestion
+        + _tickets_per_hour(load) * costs["cpu_ms_per_ticket"]
         + load.agents * _PAGES_PER_AGENT * _CPU_MS_PER_PAGE
     ) / 1000
     busy_cores = cpu_seconds / 3600 / _UTILISATION
@@ -126,14 +134,31 @@ def required_size(load: Workload) -> Size:
     )
 
 
-def _suggestion_ms(documents: int) -> float:
-    """CPU of a median suggestion: it grows with the logarithm, as bench/growth.svg shows."""
-    costs = _coefficients()
-    small, large = costs["suggest_documents"]
-    low, high = costs["suggest_cpu_ms_p50"]
+def required_cluster(load: Workload) -> ClusterSize:
+    """Where OpenSearch finds the documents; the portal machines need the same as without it."""
+    costs = _coefficients()["opensearch"]
+    suggestion = _grown(load.documents, costs["suggest_documents"], costs["suggest_cpu_ms"])
+    busy_cores = _suggestions_per_hour(load) * suggestion / 1000 / 3600 / _UTILISATION
+    return ClusterSize(
+        cores=_power_of_two(busy_cores, least=2),
+        disk=(_GENERATIONS + 1) * load.documents * costs["index_bytes_per_document"],
+        suggestion_ms=round(suggestion, 1),
+    )
+
+
+def _tickets_per_hour(load: Workload) -> float:
+    return load.tickets / _YEARS * _BUSIEST_HOUR
+
+
+def _suggestions_per_hour(load: Workload) -> float:
+    return _tickets_per_hour(load) * _VISITORS_PER_TICKET * _SUGGESTIONS_PER_VISITOR
+
+
+def _grown(documents: int, sizes: Sequence[int], measured: Sequence[float]) -> float:
+    """CPU of a suggestion: it grows with the logarithm, as bench/growth.svg shows."""
+    (small, large), (low, high) = sizes, measured
     per_decade = (high - low) / math.log10(large / small)
-    grown: float = low + per_decade * math.log10(max(documents, small) / small)
-    return max(float(low), grown)
+    return max(low, low + per_decade * math.log10(max(documents, small) / small))
 
 
 def _arrangement(load: Workload, machines: int) -> Arrangement:

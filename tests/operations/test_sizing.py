@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.operations.cli import size
-from kb.operations.sizing import Arrangement, Size, Workload, required_size
+from kb.operations.sizing import Arrangement, Size, Workload, required_cluster, required_size
 
+ROOT = Path(__file__).parents[2]
 SMALL = Workload(documents=200, tickets=1_000, agents=2)
 COUNTS = st.integers(0, 10**9)
 
@@ -69,8 +71,29 @@ def test_the_command_prints_what_it_has_calculated() -> None:
     shown = CliRunner().invoke(size, arguments)
     assert shown.exit_code == 0
     assert printed["arrangement"] in shown.stdout
+    assert printed["measured_on"] in shown.stdout
+
+
+def test_a_cluster_is_counted_beside_the_portal_machines() -> None:
+    arguments = ["--documents", "1e6", "--opensearch"]
+    printed = json.loads(CliRunner().invoke(size, [*arguments, "--json"]).stdout)
+    cluster = required_cluster(Workload(10**6, 10**5, 5))
+    assert printed["cluster"] == asdict(cluster)
+    assert cluster.suggestion_ms > required_size(Workload(10**6, 10**5, 5)).suggestion_ms
+    shown = CliRunner().invoke(size, arguments).stdout
+    assert f"{cluster.suggestion_ms} ms" in shown
 
 
 @pytest.mark.parametrize("wrong", ["many", "-1", "1e20", "nan"])
 def test_what_is_no_count_is_refused(wrong: str) -> None:
     assert CliRunner().invoke(size, ["--documents", wrong]).exit_code == 2
+
+
+@pytest.mark.parametrize("documents", [10**4, 10**5, 10**6, 10**7])
+def test_the_guide_has_the_figures_that_the_command_prints(documents: int) -> None:
+    required = required_size(Workload(documents, 10**5, 5))
+    guide = (ROOT / "content" / "docs" / "operators" / "size.md").read_text("utf-8")
+    assert (
+        f"| {documents:,} | {required.memory / 1e9:,.0f} GB | {required.index_disk / 1e9:,.1f} GB "
+        f"| {required.build_minutes:,.1f} minutes | {required.suggestion_ms} ms |"
+    ) in guide

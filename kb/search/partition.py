@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ from kb.search.documents import DOCUMENT_KINDS, DocumentKind, Place
 from kb.search.engines.whoosh import OperatorSearch
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import DocValues, languages_of
-from kb.search.index.document_store import DocumentStore
+from kb.search.index.document_store import DocumentStore, ShownRow
 from kb.search.index.facets import ResultSet
 from kb.search.index.latent_topics import LatentTopics
 from kb.search.index.resolved_tickets import ResolvedTicketVotes
@@ -57,6 +57,7 @@ from kb.search.scoring.translations import Support, Translations
 from kb.search.scoring.whole_headings import WholeHeadings
 from kb.search.standpoint import Standpoint
 
+_READ_AT_ONCE = 1000  # documents, of those that are all listed
 #: A version is matched letter by letter, and is no code.
 _VERSION = re.compile(r"v?\d+(?:[.-]\d+)*")
 _NONE: Documents = np.zeros(0, dtype=np.int64)
@@ -390,17 +391,23 @@ class Partition:
         """What documents of a kind are ordered by; of the same title, by their ids, in whatever
         generation.
         """
-        low, high = self.values.range_of(kind)
-        stored = self._store.shown(self.values.row[low:high].tolist())
-        return [(title_key(title), document_id) for document_id, _, title, _ in stored]
-
-    def _all_of(self, kind: DocumentKind) -> list[Listed]:
-        low, high = self.values.range_of(kind)
-        stored = self._store.shown(self.values.row[low:high].tolist())
         return [
-            Listed(number, title, Place.from_json(place), int(self.values.day[number]))
-            for number, (_, _, title, (*_, place)) in enumerate(stored, low)
+            (title_key(title), document_id) for _, (document_id, _, title, _) in self._stored(kind)
         ]
+
+    def _all_of(self, kind: DocumentKind) -> Iterator[Listed]:
+        """What sections are made of; they show summaries as the store has them."""
+        for number, (_, _, title, (*_, place)) in self._stored(kind):
+            placed = Place.from_json(place)._replace(summary="")
+            yield Listed(number, title, placed, int(self.values.day[number]))
+
+    def _stored(self, kind: DocumentKind) -> Iterator[tuple[int, ShownRow]]:
+        """Each document of a kind, and what hits show of it."""
+        low, high = self.values.range_of(kind)
+        for start in range(low, high, _READ_AT_ONCE):
+            # All at once would take 100 MB among 100,000 documents.
+            rows = self.values.row[start : min(high, start + _READ_AT_ONCE)].tolist()
+            yield from enumerate(self._store.shown(rows), start)
 
     def listed(self, documents: Sequence[int]) -> tuple[Hit, ...]:
         """Documents as lists show them: there is no query, so each with its beginning."""

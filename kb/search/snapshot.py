@@ -246,7 +246,7 @@ class Snapshot:
         ]
         hits: tuple[Hit, ...] = ()
         quoted = None
-        if placed:  # as for less than half of what is typed
+        if placed:  # as for about half of what is typed
             display = reader.display(query)
             hits, quoted = display.hits(placed), self._answer(display, placed[:1])
         answer = Suggestions(

@@ -44,6 +44,8 @@ STORE_WRITE_ERRORS = (OSError,)
 SEGMENT, _SEGMENT_BYTES = 512, 8 * 1024 * 1024
 _SMALL = 64  # documents; a smaller segment is written again with what comes next
 _SEGMENT_NAME = "documents-{:06}.arrays"
+#: Id, kind, title, and (product, versions, updated, solved, folders, place).
+ShownRow = tuple[str, str, str, tuple[Any, ...]]
 _UNPLACED: tuple[Any, ...] = ((), Place())  # folders and place
 # Like json.loads, but that looks for encodings and white space first.
 _decode = json.JSONDecoder().raw_decode
@@ -382,10 +384,8 @@ class DocumentStore:
         for segment in self.segments:
             segment.part.close()
 
-    def shown(self, rows: Iterable[int]) -> list[tuple[str, str, str, tuple[Any, ...]]]:
-        """For hits: id, kind, title, and (product, versions, updated, solved, folders, place) of
-        each row.
-        """
+    def shown(self, rows: Iterable[int]) -> list[ShownRow]:
+        """What hits show of each row."""
         values = (_value(part.shown(number)) for part, number in map(self._place, rows))
         return [
             # Earlier versions stored no folders and no place.

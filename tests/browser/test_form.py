@@ -309,9 +309,10 @@ def test_the_reader_takes_long_text_and_links_leave_the_form_alone(visit: Door) 
     assert page.evaluate("window.ran") is None
 
 
-def test_a_suggestion_is_read_at_its_passage_which_is_marked(visit: Door) -> None:
+@pytest.mark.parametrize("title", ["paper jam", "reset my password", "noisy when folding"])
+def test_a_suggestion_is_read_at_its_passage_which_is_marked(visit: Door, title: str) -> None:
     page = visit().go("/tickets/new")
-    suggest(page)
+    typed(page, "#title", title)
     shown = page.locator(".suggest-option").first.locator(".suggest-text").inner_text()
     page.locator(".suggest-option").first.click()
     marked = page.locator("#reader .reader-passage")

@@ -170,6 +170,16 @@ def test_a_question_in_another_language_misses_only_what_it_asks_for() -> None:
     assert "parken" in partition.expand("wo kann ich parken", prefix=False).unknown
 
 
+def test_an_english_question_finds_a_page_in_another_language(tmp_path: Path) -> None:
+    pages = [
+        document("doc/passwort", "Kennwort zurücksetzen", "Wählen Sie ein neues.", language="de"),
+        document("doc/anhang", "Anhang", "Eine Datei ist zu groß.", language="de"),
+    ]
+    centre = searcher(tmp_path, pages)
+    assert centre.search("reset my password").hits[0].id == "doc/passwort"
+    assert centre.suggest("file too big", doubt=-math.inf).hits[0].id == "doc/anhang"
+
+
 def test_english_words_keep_their_meaning_where_they_are_words_of_other_languages_too() -> None:
     for text in ("a handy stand", "comment on it", "lent to us"):
         readings = shipped_lexicon().readings(text)

@@ -81,6 +81,14 @@ def press(page: Page, kind: str) -> None:
     page.locator(f".actions-row form:has(input[name=kind][value={kind}]) button").click()
 
 
+def check_looks(page: Page, what: str) -> None:
+    """Checks the page wide and light, then narrow and dark, and leaves it so."""
+    for width, dark in ((1280, False), (320, True)):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        check(page, f"{what}, {width} pixels wide")
+
+
 def reload_until(page: Page, selector: str) -> None:
     """Reloads until the page has the element, where nothing comes by itself."""
     deadline = time.monotonic() + LONG / 1000
@@ -96,6 +104,7 @@ def test_what_waits_is_seen_previewed_and_published_while_the_page_lies_open(
     erin.sign_in("erin")
     page = erin.go("/editor")
     expect(page.locator("[data-unpublished='0']")).to_be_visible(timeout=LONG)
+    check_looks(page, "the editor's page")
     (house / "content" / "docs" / "jam.md").unlink()
     (house / "content" / "docs" / "new.md").write_text(
         "# Clear a paper jam\n\nPull **slowly**.\n", "utf-8"
@@ -132,20 +141,11 @@ def test_without_scripts_the_page_reloads_until_the_run_has_ended(visit: Door, h
     reload_until(page, ":text('Without scripts.')")
 
 
-def test_the_page_fits_a_narrow_screen_in_the_dark(visit: Door) -> None:
-    erin = visit(width=320, dark=True)
-    erin.sign_in("erin")
-    check(erin.go("/editor"), "the editor's page on a small screen")
-
-
 @pytest.mark.parametrize("portal", [{"KB_NEWLY_PUBLIC": "ask"}], indirect=True, ids=["asks"])
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (320, True)])
-def test_a_page_becomes_public_only_after_the_editor_has_agreed(
-    visit: Door, house: Path, width: int, dark: bool
-) -> None:
+def test_a_page_becomes_public_only_after_the_editor_has_agreed(visit: Door, house: Path) -> None:
     page_file = house / "content" / "docs" / "runbook.md"
     page_file.write_text("---\naudience: staff\n---\n# Runbook\n\nOf the cooling tower.\n", "utf-8")
-    erin = visit(width=width, dark=dark)
+    erin = visit()
     erin.sign_in("erin")
     page = erin.go("/editor")
     press(page, "publish")
@@ -155,11 +155,11 @@ def test_a_page_becomes_public_only_after_the_editor_has_agreed(
     press(page, "publish")
     expect(page.locator("[data-run-outcome=failed]")).to_be_visible(timeout=LONG)
     expect(page.locator("[data-newly-public='1']")).to_contain_text("doc/runbook")
-    check(page, "the question whether a page becomes public")
+    check_looks(page, "the question whether a page becomes public")
     press(page, "check")
     expect(page.locator("[data-run-outcome=done].note-warn")).to_be_visible(timeout=LONG)
     expect(page.locator("[data-newly-public='1'] a")).to_have_text("Runbook")
-    check(page, "the same with its title")
+    check_looks(page, "the same with its title")
     page.get_by_label("Everybody may read this page").check()
     press(page, "publish")
     expect(page.locator("[data-generation='000003'][data-state=live]")).to_be_visible(timeout=LONG)

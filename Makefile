@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 CACHE := .cache
 # Images of Python often set it. Each of the many processes that tests start would compile all sources again.
 unexport PYTHONDONTWRITEBYTECODE
+# Tests wait half of their time for browsers, servers and processes: two at once for each core.
+AT_ONCE ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
 
 # What reads and writes the database is tested on PostgreSQL as well, if there is one.
 ON_POSTGRESQL := $(addprefix tests/,analytics experiments gaps insights jobs mail notifications people privacy problems programs subscriptions tickets webhooks worker)
@@ -26,10 +28,10 @@ test: $(VENV)/.test
 	@.ci/nginx
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	CHROMIUM="$$(cat $(CACHE)/chromium)" $(BIN)/pytest -n 2
+	$(BIN)/mypy -n 2
+	CHROMIUM="$$(cat $(CACHE)/chromium)" $(BIN)/pytest -n $(AT_ONCE)
 	@if [ -n "$$ASKFIRST_TEST_POSTGRESQL" ]; then \
-		ASKFIRST_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 $(ON_POSTGRESQL); \
+		ASKFIRST_TEST_DATABASE=postgresql $(BIN)/pytest -n $(AT_ONCE) $(ON_POSTGRESQL); \
 	else echo 'Not run: the tests on PostgreSQL. For them: eval "$$(.ci/services start)"'; fi
 	@if [ -z "$$ASKFIRST_TEST_OPENSEARCH" ]; then \
 		echo 'Not run: the tests on OpenSearch. For them: eval "$$(.ci/services start)"'; fi

@@ -4,8 +4,8 @@
 
 Builds an index of each size, opens it, asks it half-typed titles, and files tickets, in processes
 of their own. Prints the coefficients as TOML; ``--write`` puts them into
-``kb/operations/coefficients.toml``. The figures are CPU, bytes and memory, which a busy machine
-does not change much.
+``kb/operations/coefficients.toml``. Then prints what the sentence encoder takes, where it is
+installed. The figures are CPU, bytes and memory, which a busy machine does not change much.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from kb.database import DATABASE_FILE, open_database
 from kb.people.accounts import Accounts
 from kb.people.demo import add_demo_accounts
 from kb.search.build.builder import IndexBuilder
+from kb.search.meaning.sentence_encoder import MiniLm
 from kb.search.searcher import Searcher
 from kb.sla import policy_file
 from kb.tickets import actions
@@ -63,10 +64,16 @@ def main() -> None:
                 _in_process("build", data, count) | _in_process("suggest", data, _SUGGESTIONS)
             )
         filed = _in_process("file", Path(folder) / "tickets", arguments.tickets)
+        encoder = _in_process("encode", Path(folder), _SUGGESTIONS)
     table = _table(arguments.documents, sizes, filed)
     print(table)
     if arguments.write:
         TABLE.write_text(table + _of_opensearch(), "utf-8")
+    if encoder:
+        print(
+            f"The sentence encoder takes {encoder['memory'] / 1e6:.0f} MB in each process, and "
+            f"{encoder['cpu_ms']:.1f} ms of CPU for a question."
+        )
 
 
 def _in_process(what: str, folder: Path, count: int) -> dict[str, float]:
@@ -104,6 +111,20 @@ def _suggest(data: Path, count: int) -> dict[str, float]:
     return {"suggest_p50": times[len(times) // 2]}
 
 
+def _encode(_folder: Path, count: int) -> dict[str, float]:
+    before = _peak_memory()
+    encoder = MiniLm.installed()
+    if encoder is None:
+        return {}
+    questions = titles(count)
+    encoder.encode(questions[:1])
+    memory = _peak_memory() - before
+
+    started = time.process_time()
+    encoder.encode(questions)
+    return {"memory": memory, "cpu_ms": (time.process_time() - started) * 1000 / count}
+
+
 def _file(data: Path, count: int) -> dict[str, float]:
     """Tickets with an answer and a comment each, as the average one has."""
     with contextlib.closing(open_database(data)) as database:
@@ -133,6 +154,7 @@ def _file(data: Path, count: int) -> dict[str, float]:
 _MEASURES: dict[str, Callable[[Path, int], dict[str, float]]] = {
     "build": _build,
     "suggest": _suggest,
+    "encode": _encode,
     "file": _file,
 }
 

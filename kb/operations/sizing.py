@@ -30,7 +30,6 @@ _GENERATIONS = 3
 #: A portal process without its index, which processes share.
 _PROCESS_BYTES = 200_000_000
 _SYSTEM_BYTES = 500_000_000
-_MEASURED_UP_TO = 100_000  # documents, in bench/reindex and bench/keystrokes
 #: Beyond these, a second machine also serves while the first one is restarted.
 _CORES_OF_A_MACHINE, _AGENTS_OF_A_MACHINE = 8, 200
 
@@ -122,7 +121,7 @@ def required_size(load: Workload) -> Size:
         build_minutes=round(load.documents * costs["build_cpu_ms_per_document"] / 60_000, 1),
         suggestion_ms=round(suggestion, 2),
         measured_on=costs["measured_on"],
-        extrapolated=load.documents > _MEASURED_UP_TO,
+        extrapolated=load.documents > max(costs["suggest_documents"]),
         assumptions=(
             f"Tickets are kept for {_YEARS} years, and the busiest hour has three times its share.",
             f"{_VISITORS_PER_TICKET} visitors type a title for each ticket that is filed, and each "

@@ -35,7 +35,14 @@ from kb.search.build.passage_meanings import (
     passage_text,
 )
 from kb.search.build.unpublished import UnpublishedIndex
-from kb.search.documents import AUDIENCES, Document, ResolvedTicket, SuggestionOutcome, visible_to
+from kb.search.documents import (
+    AUDIENCES,
+    Document,
+    DocumentKind,
+    ResolvedTicket,
+    SuggestionOutcome,
+    visible_to,
+)
 from kb.search.engine import READ_AT_ONCE
 from kb.search.generations.checksums import ChecksumWriter
 from kb.search.generations.findings import Finding, FindingsFile
@@ -87,6 +94,7 @@ class _Reread(NamedTuple):
     audience: str | None
     audience_then: str | None
     is_fresh: bool  # new, or different from what it was
+    is_thread: bool
 
 
 class IndexBuilder:
@@ -208,7 +216,7 @@ class IndexBuilder:
                 self._words.read_segment(store.folder, part.segment, part.numbers, new_rows)
 
             self._kinds = Counter(self.previous.manifest.kinds)
-            self._kinds.subtract(store.kinds(self._dropped.tolist()))
+            self._kinds.subtract(map(store.kind, self._dropped.tolist()))
         return self._carried_over.size
 
     def alias(self, old: str, document_id: str) -> None:
@@ -497,11 +505,13 @@ class IndexBuilder:
         # What was carried over is as it was; everything else was read or is gone. A document that
         # was read again but says the same counts as unchanged: it may have been read only because
         # of a hidden one, and that must leave no trace.
-        changed, lost = 0, False
+        changed, lost, lost_article = 0, False, False
         for document in self._reread:
             is_seen = document.audience in visible
             was_seen = document.audience_then in visible_to(audience)
-            lost |= was_seen and not is_seen
+            is_lost = was_seen and not is_seen
+            lost |= is_lost
+            lost_article |= is_lost and not document.is_thread
             if is_seen:
                 changed += document.is_fresh
                 if document.row_then >= 0:
@@ -518,6 +528,7 @@ class IndexBuilder:
             # An edited document counts once, however often it was edited.
             drift=changed + int(kept[edited].sum()),
             lost=lost,
+            lost_article=lost_article,
             numbers=numbers,
             numbers_of_all=numbers_of_all,
             store=self._previous_store,
@@ -539,11 +550,19 @@ class IndexBuilder:
                     built.audience_of(row),
                     None if row_then is None else then.audience_of(row_then),
                     document_id in fresh,
+                    built.kind(row) == DocumentKind.FORUM,
                 )
             )
         dropped = [] if self._dropped is None else self._dropped.tolist()
         rereads += [
-            _Reread(-1, row, None, then.audience_of(row), is_fresh=False)
+            _Reread(
+                -1,
+                row,
+                None,
+                then.audience_of(row),
+                is_fresh=False,
+                is_thread=then.kind(row) == DocumentKind.FORUM,
+            )
             for row in dropped
             if row not in rows_seen
         ]
@@ -576,6 +595,7 @@ class IndexBuilder:
             changed=changed,
             drift=changed + edits.get("edited", np.zeros(0)).size,
             lost=False,
+            lost_article=False,
             numbers=numbers,
             numbers_of_all=numbers,
             store=None,

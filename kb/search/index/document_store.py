@@ -462,9 +462,9 @@ class DocumentStore:
         ends = [segment.first_passage + segment.passage_ends()[1:] for segment in self.segments]
         return np.concatenate([np.zeros(1, dtype=np.int64), *ends])
 
-    def kinds(self, rows: Iterable[int]) -> Counter[str]:
-        """How many of some documents there are of each kind."""
-        return Counter(kind for _, kind, _, _ in self.shown(rows))
+    def kind(self, row: int) -> str:
+        ((_, kind, _, _),) = self.shown([row])
+        return kind
 
     def audience_counts(self) -> Counter[str]:
         """How many documents each audience has of its own."""

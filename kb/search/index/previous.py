@@ -29,9 +29,9 @@ class PreviousPartition:
 
     ``changed`` documents are new or different now, and ``drift`` are not what ``arrays`` say of
     them: those that stood in ``edits`` too (see ``index.edits``). ``lost`` says that a document
-    which the audience could see then is gone or hidden now. ``numbers`` gives the number that each
-    unchanged document had, ``numbers_of_all`` those of changed ones too. ``store`` has the
-    documents of then; None when they are those of this build.
+    which the audience could see then is gone or hidden now, ``lost_article`` that it was no thread.
+    ``numbers`` gives the number that each unchanged document had, ``numbers_of_all`` those of
+    changed ones too. ``store`` has the documents of then; None when they are those of this build.
     """
 
     arrays: Arrays
@@ -39,6 +39,7 @@ class PreviousPartition:
     changed: int
     drift: int
     lost: bool
+    lost_article: bool
     numbers: NDArray[np.int64]  # [documents of this build, by row], or -1
     numbers_of_all: NDArray[np.int64]
     store: DocumentStore | None

@@ -92,6 +92,26 @@ def test_a_changed_article_is_compared_with_every_thread(tmp_path: Path) -> None
     assert arrays["thread_article_shares"][0, 1] > 0
 
 
+def test_threads_are_compared_anew_where_an_article_is_lost_but_not_where_a_thread_is(
+    tmp_path: Path,
+) -> None:
+    articles = ARTICLES + [document(f"doc/{n}", f"Page {n}", f"Some text {n}.") for n in range(9)]
+    pages = articles + [thread(n, f"Spam folder {n}", f"Messages are spam {n}.") for n in range(40)]
+    publish(tmp_path, pages)
+    kept = [page.id for page in pages[1:]]
+    edited = publish(tmp_path, [document("doc/backup", "Archive", "Copy data.")], kept=kept)
+    assert edited["thread_article_drift"].tolist() == [1]
+
+    kept = [page.id for page in pages[:-1]]
+    without_thread = publish(tmp_path, [], kept=kept)
+    assert without_thread["thread_article_drift"].tolist() == [1]
+    for name in ("thread_articles", "thread_article_scores"):
+        assert np.array_equal(without_thread[name], edited[name][:-1])
+
+    without_article = publish(tmp_path, [], kept=[id_ for id_ in kept if id_ != "doc/mail"])
+    assert without_article["thread_article_drift"].tolist() == [0]
+
+
 def test_hidden_articles_and_threads_leave_no_trace(tmp_path: Path) -> None:
     seen = publish(tmp_path / "a", ARTICLES + THREADS)
     secret = document("doc/a-secret", "Relay settings", "Messages, relay, spam.", audience="staff")

@@ -174,10 +174,15 @@ def _sums_of_period(period: Period) -> tuple[Select[Any], Select[Any]]:
 
 
 def article_uses(
-    connection: Connection, period: Period, *, limit: int | None = None, only: str = ""
+    connection: Connection,
+    period: Period,
+    *,
+    limit: int | None = None,
+    only: str = "",
+    compared: bool = True,
 ) -> tuple[ArticleUse, ...]:
     """The articles (or ``only`` one) of the weeks that overlap with the period, those after which
-    most tickets were filed first.
+    most tickets were filed first; ``compared`` with the holdout.
     """
     monday = start_of_week(period.since)
     conditions = [ARTICLE_WEEKS.c.week >= monday, ARTICLE_WEEKS.c.week < period.until]
@@ -212,7 +217,7 @@ def article_uses(
     )
     rows = connection.execute(query).all()
     names = None if limit is None and not only else [row.document_id for row in rows]
-    comparisons = _comparisons(connection, period, names)
+    comparisons = _comparisons(connection, period, names) if compared else {}
     uses = []
     for row in rows:
         sums = _sums(row)

@@ -151,15 +151,6 @@ def _reasons(checked: _Checked) -> Iterator[UnreadKey]:
                 yield ("reasons", key, name), f"{sentence} effect."
 
 
-def _fields(checked: _Checked) -> Iterator[UnreadKey]:
-    for key, own in checked.policy.fields.items():
-        if own.hint and not own.on_form:
-            yield (
-                ("fields", key, "hint"),
-                f"The field {key!r} is not on the form.",
-            )
-
-
 def _mailboxes(checked: _Checked) -> Iterator[UnreadKey]:
     products = checked.products
     for address, mailbox in checked.policy.mailboxes.items():
@@ -176,6 +167,5 @@ _CHECKS = (
     _coupons,
     _groups,
     _reasons,
-    _fields,
     _mailboxes,
 )

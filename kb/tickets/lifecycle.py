@@ -218,11 +218,12 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             clock=SlaEventKind.ACCEPTED,
         ),
         Verb.RECORD: VerbRow(
-            {},
-            frozenset(),
+            {**_STAYS_ACTIVE, **_STAYS_ENDED},
+            _STAFF,
             refusal="receive fields for agents",
-            timeline="sent fields for agents only",
+            timeline="set fields for agents only",
             audience=Audience.NOBODY,
+            message=Message.OPTIONAL,  # its searchable values
             public=False,
         ),
         Verb.REPLY: VerbRow(

@@ -59,7 +59,6 @@ def test_a_file_whose_keys_are_all_read_is_sound(tmp_path: Path) -> None:
         ('[coupons.vip]\nlevel = "all"\nper_year = { gold = 1 }', 1),
         ('[groups.a]\ntitle = "A"\ndomains = ["a.example"]', 1),
         ('[reasons.a]\ntitle = "A"\ncloses = true\nuntil_reply = true', 4),
-        ('[fields.a]\ntitle = "A"\nshown_to = ["agents"]\nhint = "X"', 4),
     ],
 )
 def test_a_key_that_nothing_reads_is_one_line(tmp_path: Path, more: str, line: int) -> None:

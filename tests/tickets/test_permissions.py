@@ -47,7 +47,7 @@ OWNERS_MAY = OWNERS_ONLY | {
     Verb.REOPEN,
     Verb.REVOKE_LINKS,
 }
-STAFF_MAY = set(Verb) - {Verb.OPEN, Verb.RECORD} - OWNERS_ONLY
+STAFF_MAY = set(Verb) - {Verb.OPEN} - OWNERS_ONLY
 
 
 @pytest.mark.parametrize("name", PEOPLE)
@@ -109,7 +109,4 @@ def test_each_may_do_what_their_side_does_and_strangers_learn_nothing(
 
 
 def test_every_verb_but_opening_is_somebodys() -> None:
-    assert {verb for verb, row in VERBS.items() if row.sides} == set(Verb) - {
-        Verb.OPEN,
-        Verb.RECORD,
-    }
+    assert {verb for verb, row in VERBS.items() if row.sides} == set(Verb) - {Verb.OPEN}

@@ -51,6 +51,10 @@ def _revoke_links(desk: Desk, number: str, person: Person, _form: MultiDict[str,
     desk.act(number, person, actions.revoke_links(), now=now())
 
 
+def _fields(desk: Desk, number: str, person: Person, form: MultiDict[str, str]) -> None:
+    desk.act(number, person, actions.record(form, centre().policy), key=_key(form), now=now())
+
+
 def _undo(desk: Desk, number: str, person: Person, _form: MultiDict[str, str]) -> None:
     desk.undo(number, person, now=now())
 
@@ -65,6 +69,7 @@ OTHER_ACTIONS: Mapping[str, Callable[[Desk, str, Person, MultiDict[str, str]], N
             "watch": _watch,
             "revoke-links": _revoke_links,
             "undo": _undo,
+            ticket_page.FIELDS_FORM: _fields,
         }
     )
 )
@@ -72,7 +77,9 @@ OTHER_ACTIONS: Mapping[str, Callable[[Desk, str, Person, MultiDict[str, str]], N
 
 @blueprint.post("/<number>/replies", endpoint="reply", defaults={"form_name": "reply"})
 @blueprint.post("/<number>/notes", endpoint="note", defaults={"form_name": "note"})
-@blueprint.post(f"/<number>/{form_rule(Side.STAFF, 'assign', 'watch', 'revoke-links', 'undo')}")
+@blueprint.post(
+    f"/<number>/{form_rule(Side.STAFF, 'assign', 'watch', 'revoke-links', 'undo', 'fields')}"
+)
 def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
     """``form_name`` is that of its row. A refusal shows the page again with what was typed."""
     form, person = request.form, signed_in_person()

@@ -16,7 +16,19 @@ from kb.errors import KbError, Unavailable
 from kb.people.person import Person
 from kb.search.documents import PUBLIC
 from kb.search.results import Hit
-from kb.tickets.lifecycle import UNDO_WINDOW, UNDOABLE_VERBS, Side, Status
+from kb.sla.form_fields import SiteFieldKind, applies
+from kb.tickets import actions
+from kb.tickets.lifecycle import (
+    UNDO_WINDOW,
+    UNDOABLE_VERBS,
+    VERBS,
+    ActionForm,
+    FieldKind,
+    FormField,
+    Side,
+    Status,
+    Verb,
+)
 from kb.tickets.queue import DRAFTED_FORMS
 from kb.tickets.repository.agent_tools import Presence
 from kb.tickets.ticket import Ticket, TicketRow
@@ -28,6 +40,13 @@ from webapp.customer.tickets import fragment
 
 blueprint = Blueprint("ticket_page", __name__, url_prefix="/desk")
 SUGGESTED = 5  # articles, similar tickets and possible duplicates beside a ticket
+FIELDS_FORM = "fields"
+#: How a field of the site is entered, where a line is not enough.
+_INPUTS = {
+    SiteFieldKind.TEXT: FieldKind.TEXT,
+    SiteFieldKind.CHOICE: FieldKind.CHOICE,
+    SiteFieldKind.DATE: FieldKind.DATE,
+}
 DUPLICATE_LIKENESS = 0.6  # cosine of two titles from which they may be about one problem
 
 
@@ -47,8 +66,9 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
     chosen = request.args.get("canned", "")
     duplicates = _possible_duplicates(ticket, viewer)
     mergeable = [row for row in duplicates if row.customer_id == ticket.row.customer_id]
-    forms = offered_forms(ticket, Side.STAFF)
+    forms = (*offered_forms(ticket, Side.STAFF), *_fields_form(ticket))
     form_values = {
+        FIELDS_FORM: dict(ticket.fields),
         "copies": {"copy_to": ", ".join(ticket.copy_to)},
         "merge": {"into": mergeable[0].number if mergeable else ""},
     }
@@ -85,6 +105,34 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
         severities=centre().policy.severities,
         key=secrets.token_urlsafe(18),
     )
+
+
+def _fields_form(ticket: Ticket) -> tuple[ActionForm, ...]:
+    """The form for the fields that only agents see; none on a site without such fields."""
+    policy = centre().policy
+    facts = {
+        **ticket.fields,
+        "type": ticket.type,
+        "topic": ticket.topic,
+        "severity": ticket.severity,
+        "product": ticket.row.product,
+    }
+    fields = tuple(
+        FormField(
+            key,
+            _INPUTS.get(own.kind, FieldKind.LINE),
+            own.title,
+            own.hint,
+            choices=tuple((choice, choice or "–") for choice in ("", *own.choices))
+            if own.kind is SiteFieldKind.CHOICE
+            else (),
+        )
+        for key, own in actions.agent_fields(policy).items()
+        if applies(own.when, facts)
+    )
+    if not fields or ticket.row.status not in VERBS[Verb.RECORD].transitions:
+        return ()
+    return (ActionForm(FIELDS_FORM, "Fields for agents", "Save fields", fields),)
 
 
 def _undoable_until(ticket: Ticket) -> dt.datetime | None:

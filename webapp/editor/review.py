@@ -73,8 +73,9 @@ def _articles() -> Iterator[ReviewedArticle]:
     period = Period(today - REVIEWED, today)
     flags = ArticleFlags(centre().database).open()
     with centre().database.read() as connection:
-        uses = {use.document_id: use for use in article_uses(connection, period, limit=500)}
+        listed = article_uses(connection, period, limit=500, compared=False)
         rows = votes_of_articles(connection, period, limit=500)
+    uses = {use.document_id: use for use in listed}
     votes = {row.document_id: row for row in rows}
     for name in dict.fromkeys([*(flag.document_id for flag in flags), *uses, *votes]):
         try:

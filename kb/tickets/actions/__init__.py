@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from kb.tickets.actions.agent_fields import agent_fields, record
 from kb.tickets.actions.assignment import assign, revoke_links, set_copies
 from kb.tickets.actions.closing import cancel, check_void, rate, reopen, solve, void
 from kb.tickets.actions.conversation import answer_by_link, comment, escalate, note, reply
@@ -29,6 +30,7 @@ from kb.tickets.lifecycle import Verb
 __all__ = [
     "COMMANDS",
     "add_file",
+    "agent_fields",
     "agree",
     "answer_by_link",
     "ask_for_files",
@@ -46,6 +48,7 @@ __all__ = [
     "plan",
     "propose_severity",
     "rate",
+    "record",
     "reopen",
     "reply",
     "resume",

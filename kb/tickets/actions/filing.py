@@ -14,6 +14,7 @@ from kb.people.person import Person, account_key
 from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.sla.policy import UNVERIFIED, Goal, LevelChoice, SlaPolicy, VerifiedRequester
 from kb.tickets import drafts, recipients
+from kb.tickets.actions.agent_fields import searchable_words
 from kb.tickets.actions.idempotency import filing_key
 from kb.tickets.actions.secrets import FieldSecrets
 from kb.tickets.attachments.files import Attachments
@@ -293,17 +294,9 @@ def _field_words(draft: Draft, policy: SlaPolicy) -> str:
 
 
 def _recorded(draft: Draft, policy: SlaPolicy, opened: NewEvent) -> NewEvent | None:
-    """An internal event with the searchable fields that only agents see.
-
-    The full text finds it for agents and for nobody else, as every internal event.
-    """
-    lines = []
-    for key, value in draft.fields.items():
-        own = policy.fields.get(key)
-        if own is not None and own.searchable and not own.on_form:
-            title = " / ".join((own.title, *own.formerly))
-            lines.append(f"{title}: {value}")
-    if not lines:
+    """An internal event with the searchable fields that only agents see."""
+    words = searchable_words(draft.fields, policy)
+    if not words:
         return None
     return NewEvent(
         verb=Verb.RECORD,
@@ -312,7 +305,7 @@ def _recorded(draft: Draft, policy: SlaPolicy, opened: NewEvent) -> NewEvent | N
         actor=opened.actor,
         by_agent=False,
         public=VERBS[Verb.RECORD].public,
-        body="\n".join(lines),
+        body=words,
     )
 
 

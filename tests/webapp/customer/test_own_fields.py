@@ -15,7 +15,18 @@ from kb.ids import ticket_serial
 from kb.notifications.tables import NOTICES
 from kb.operations.audit import Action, AuditEntry
 from kb.tickets.tables import SECRETS
-from tests.webapp.world import HERE, Browser, Portal, build, guest, number_of, settings_of, ticket
+from tests.webapp.world import (
+    HERE,
+    Browser,
+    Portal,
+    build,
+    data_values,
+    guest,
+    number_of,
+    part_of,
+    settings_of,
+    ticket,
+)
 
 OWN = """
 [types.incident]
@@ -246,6 +257,26 @@ def test_only_agents_find_tickets_by_fields_that_only_agents_see(site: Portal) -
     assert number in alice.page("/tickets?words=Test&status=all")
     for stranger in (site.browser("charlie"), site.browser()):
         assert "overflow" not in stranger.get(f"/tickets/{number}").text
+
+
+def test_agents_set_fields_that_only_agents_see(site: Portal) -> None:
+    alice, bob = site.browser("alice"), site.browser("bob")
+    number = number_of(alice.post("/tickets", incident()))
+    assert data_values(bob.page(f"/desk/{number}"), "action").count("fields") == 1
+    trace = {"trace": "overflow 0x2f7a", "environment": "Test", "key": "one"}
+    assert bob.post(f"/desk/{number}/fields", trace).status_code == 303
+    page = bob.page(f"/desk/{number}")
+    assert "overflow 0x2f7a" in part_of(page, "field", "trace")
+    assert "Production" in part_of(page, "field", "environment")  # the customer's stays
+    assert number in bob.page("/desk?words=0x2f7a")
+    assert number not in alice.page("/tickets?words=0x2f7a&status=all")
+    shown = alice.page(f"/tickets/{number}")
+    assert "0x2f7a" not in shown + str(alice.get(f"/api/v1/tickets/{number}").get_json())
+    for again in ({**trace, "key": "two"}, {"trace": "x" * 1001, "key": "three"}):
+        assert bob.post(f"/desk/{number}/fields", again).status_code in (409, 422)
+    assert bob.post(f"/desk/{number}/fields", {"trace": "", "key": "four"}).status_code == 303
+    assert 'data-field="trace"' not in bob.page(f"/desk/{number}")
+    assert alice.post(f"/desk/{number}/fields", trace).status_code == 403
 
 
 def test_the_queue_is_filtered_by_the_value_of_a_searchable_field(site: Portal) -> None:

@@ -132,7 +132,7 @@ def test_a_case_by_mail_is_answered_in_the_portal_and_solved_by_the_button(
     assert "<first@alice.example.com>" in str(receipt["References"])
     solved = re.search(r"http://localhost:\d+(/mail/solved/\S+)", text_of(receipt))
     assert solved
-    mail_site.mail(BOB, lambda mail: "How do I clear a paper jam?" in str(mail["Subject"]))
+    notice = mail_site.mail(BOB, lambda mail: "clear a paper jam?" in str(mail["Subject"]))
 
     bob = visit()
     bob.sign_in("bob")
@@ -146,7 +146,7 @@ def test_a_case_by_mail_is_answered_in_the_portal_and_solved_by_the_button(
     answer = mail_site.mail(ALICE, lambda mail: "front cover" in text_of(mail))
     assert "<strong>front cover</strong>" in html_of(answer)
     assert answer["Subject"] == receipt["Subject"]
-    for mail in (receipt, answer):
+    for mail in (receipt, notice, answer):
         for width in (320, 800):
             for dark in (False, True):
                 fits(visit(width=width, dark=dark).page, html_of(mail), dark=dark)

@@ -27,6 +27,7 @@ from kb.settings import Settings
 from webapp.api.v1 import (
     DEFAULT_LIMIT,
     Suggested,
+    is_settled,
     is_unchanged,
     parsed_limit,
     standpoint,
@@ -63,7 +64,7 @@ _KEPT_FOR = 600.0  # seconds: a page may have been made in a hurry, without what
 _MOST_KEPT = 16 * 1024 * 1024  # bytes of pages, in each server process
 
 _LEARNED = (200, 304, 429)
-_ARGUMENTS = frozenset({"q", "limit", "language", "product", "version", "visit"})
+_ARGUMENTS = frozenset({"q", "limit", "language", "product", "version", "visit", "settled"})
 _LONGEST_QUERY = 4000
 
 #: The headers of requests that mean nothing to these routes, or what is done here.
@@ -102,6 +103,7 @@ class _Arguments(NamedTuple):
     product: str
     version: str
     visit: str
+    settled: bool
 
 
 class _Repeated(NamedTuple):
@@ -193,6 +195,7 @@ class HotRoutes:
                 limit=arguments.limit,
                 standpoint=standpoint(centre, language, arguments.product, arguments.version),
                 now=self._app.config["CLOCK"](),
+                settled=arguments.settled,
             )
         except KbError:
             return self._inner(environ, start_response)
@@ -426,6 +429,7 @@ def _arguments(query: str) -> _Arguments | None:
         values.setdefault(name, value)
     try:
         limit = parsed_limit(values.get("limit", DEFAULT_LIMIT))
+        settled = is_settled(values.get("settled", "0"))
     except Invalid:
         return None
     return _Arguments(
@@ -435,6 +439,7 @@ def _arguments(query: str) -> _Arguments | None:
         values.get("product", ""),
         values.get("version", ""),
         values.get("visit", ""),
+        settled,
     )
 
 

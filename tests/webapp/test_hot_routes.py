@@ -67,6 +67,8 @@ ASKED = "/api/v1/suggest?q=paper+ja"
         (ASKED, {"If_None_Match": '"another"'}),
         (f"{ASKED}&limit=2&language=de", {}),
         (f"{ASKED}&q=ink", {}),
+        (f"{ASKED}&settled=0", {"Origin": EMBEDDING}),
+        (f"{ASKED}&settled=1", {}),
         (f"{ASKED}&product=press&version=2.0&visit=abc123", {"Origin": EMBEDDING}),
         (f"{ASKED}&product=Nothing&version=%ff&visit=", {}),
         ("/api/v1/suggest", {}),

@@ -195,11 +195,12 @@ def _suggested(text: str) -> Suggested:
         limit=limit,
         standpoint=place,
         now=now(),
-        settled=_is_settled(arguments.get("settled", "0")),
+        settled=is_settled(arguments.get("settled", "0")),
     )
 
 
-def _is_settled(value: str) -> bool:
+def is_settled(value: str) -> bool:
+    """Whether the writer of a text has paused or finished. Raises Invalid."""
     if value not in ("0", "1"):
         raise Invalid("settled must be 0 or 1.", field="settled")
     return value == "1"

@@ -24,9 +24,9 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def file_identity(path: Path) -> FileIdentity:
+def file_identity(path: str | Path) -> FileIdentity:
     """What changes when a file is replaced or written to. Raises OSError."""
-    stat = path.stat()
+    stat = os.stat(path)
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 

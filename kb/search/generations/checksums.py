@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -108,10 +108,6 @@ class ChecksumWriter:
                 self._kept[name] = self._checksums_then[name]
             else:
                 self._pending[name] = self._threads.submit(self._checksum, name)
-
-    def run_in_background(self, work: Callable[[], None]) -> Future[None]:
-        """Let one of the threads run ``work``, which writes files and lets other threads run."""
-        return self._threads.submit(work)
 
     def checksums(self) -> dict[str, FileChecksum]:
         """The checksum of every file that is there, when all are on disk. Raises OSError."""

@@ -49,9 +49,9 @@ class VerificationRecord:
 
     def covers(self, names: Mapping[str, object]) -> bool:
         """Whether all these files are as they were when they were verified."""
-        verified = self.read()
+        verified, folder = self.read(), str(self._folder)
         try:
-            return all(file_identity(self._folder / n) == verified.get(n) for n in names)
+            return all(file_identity(f"{folder}/{n}") == verified.get(n) for n in names)
         except OSError:
             return False
 

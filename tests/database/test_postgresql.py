@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from psycopg.errors import DiskFull
 from sqlalchemy import (
     BigInteger,
     Connection,
@@ -31,6 +32,7 @@ from sqlalchemy.exc import IntegrityError
 from kb.database import Database, database_exists, is_up_to_date, open_database
 from kb.database.metadata import COUNTERS, METADATA, Instant
 from kb.database.migrations import HEAD
+from kb.database.postgresql.errors import server_error
 from kb.database.postgresql.server import PostgresqlServer
 from kb.database.statements import announce_rows
 from kb.errors import Misconfigured, Unavailable
@@ -141,6 +143,12 @@ def test_what_is_wrong_with_the_address_is_a_sentence_without_the_password(
 def test_an_address_of_something_else_is_no_setting(given: str) -> None:
     with pytest.raises(Misconfigured):
         load_settings({"KB_DATABASE": given})
+
+
+def test_a_full_disk_is_a_sentence() -> None:
+    error = server_error(DiskFull(), "The database a at b:5432")
+    assert error is not None
+    assert error.sentence.startswith("The disk of the database a at b:5432 is full")
 
 
 def test_a_read_only_server_saves_nothing_and_says_so(address: str) -> None:

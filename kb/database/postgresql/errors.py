@@ -35,7 +35,7 @@ def server_error(error: BaseException | None, server: str) -> KbError | None:
         return database_busy()
 
     message = _MESSAGES.get(code) or _MESSAGES.get(code[:2])
-    return Unavailable(message.format(server=server), retry_after=60) if message else None
+    return _unavailable(message, server) if message else None
 
 
 def is_timeout(error: BaseException | None) -> bool:
@@ -52,8 +52,14 @@ def _connection_error(message: str, server: str) -> KbError | None:
     """psycopg has no code for what failed before the server spoke, only libpq's English text."""
     for words, sentence in _CONNECTION_MESSAGES:
         if words in message:
-            return Unavailable(sentence.format(server=server), retry_after=60)
+            return _unavailable(sentence, server)
     return None
+
+
+def _unavailable(message: str, server: str) -> Unavailable:
+    if not message.startswith("{server}"):
+        server = server[:1].lower() + server[1:]
+    return Unavailable(message.format(server=server), retry_after=60)
 
 
 #: A commit that was not answered may have been executed.

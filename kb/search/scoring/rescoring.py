@@ -103,8 +103,8 @@ class Rescorer:
         self._edited_topics = NO_VECTORS
         if self.edited is not None and topics is not None:
             self._edited_topics = edited_vectors(arrays, "topic")
-        self._stem_marks = Scratch(max(1, self._df.size))
-        self._ngram_marks = Scratch(title_ngrams.size)
+        self._stems = max(1, self._df.size)
+        self._marks = Scratch(self._stems + title_ngrams.size)
 
     def question(self, query: ExpandedQuery, title: NgramVector | None) -> Question:
         """What ``rescore`` asks of candidates; ``title`` is the query by its n-grams."""
@@ -151,8 +151,8 @@ class Rescorer:
 
         Of a thread with an accepted answer, only passages of the answer are shown.
         """
-        stem_marks, ngram_marks = self._stem_marks.borrow(), self._ngram_marks.borrow()
-        marks = ScratchMarks(stem_marks.array, ngram_marks.array)
+        borrowed = self._marks.borrow()
+        marks = ScratchMarks(borrowed.array[: self._stems], borrowed.array[self._stems :])
         raw, shown = self._loops.rescore(
             documents,
             self.passages,

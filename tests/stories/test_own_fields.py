@@ -10,6 +10,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from kb.sla.policy_file import load_policy
 from tests.browser.conftest import Door
 from tests.stories.conftest import SITES, serving
 
@@ -143,6 +144,27 @@ def test_without_a_script_the_form_takes_the_same_fields(site_manager: Door) -> 
     if page.locator("text=File ticket anyway").count():
         page.click("text=File ticket anyway")
     expect(page.locator('[data-field="site-url"] dd')).to_have_text("https://acme.example")
+
+
+@pytest.mark.parametrize("site", ["process-automation", "data-warehouse", "site-manager"])
+def test_each_site_publishes_its_levels_hours_and_contacts(
+    site: str, request: pytest.FixtureRequest
+) -> None:
+    door: Door = request.getfixturevalue(site.replace("-", "_"))
+    visitor = door()
+    policy = load_policy(SITES / site / "policies.toml")
+    page = visitor.go("/sla")
+    for key in policy.levels:
+        expect(page.locator(f'[data-level="{key}"]').first).to_be_visible()
+    for path in ("/schedule", "/contact"):
+        expect(visitor.go(path).locator("main h1")).to_have_count(1)
+
+    bob = door()
+    bob.sign_in("bob")
+    page = bob.go("/desk")
+    expect(page.locator("main h1")).to_have_count(1)
+    page = bob.go("/desk/insights")
+    expect(page.locator("main h1")).to_have_count(1)
 
 
 def test_a_number_that_changes_in_the_file_changes_on_every_page(

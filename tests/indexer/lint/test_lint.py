@@ -172,9 +172,11 @@ def test_a_part_of_the_content_is_not_asked_the_queries_of_all(
     for name in ("docs", "faq"):
         (tmp_path / "centre" / name).mkdir(parents=True)
     (tmp_path / "centre" / "docs" / "a.md").write_text("# A\n\nText.")
-    (tmp_path / "centre" / "faq" / "q.md").write_text("# FAQ\n\n## Why?\n\nSo.\n\n## How?\n\nThus.")
-    golden = '[[queries]]\nquery = "why"\nexpect = "faq/q/{}"\n'
-    (tmp_path / "centre" / "golden.toml").write_text(golden.format("why"))
+    (tmp_path / "centre" / "faq" / "q.md").write_text(
+        "# FAQ\n\n## Cellar?\n\nBelow.\n\n## Attic?\n\nAbove."
+    )
+    golden = '[[queries]]\nquery = "cellar"\nexpect = "faq/q/{}"\n'
+    (tmp_path / "centre" / "golden.toml").write_text(golden.format("cellar"))
     monkeypatch.setenv("KB_CONTENT", str(tmp_path / "centre"))
     assert _run("centre/docs") == (0, "")
     assert _run("centre") == (0, "")

@@ -29,7 +29,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -104,9 +104,24 @@ def main() -> None:
         print_shown(options.sites, options.queries, not options.drafts, options.keep)
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is shown for the questions of one site, as shares; and the log-odds that a tenth of its
+    unanswerable questions exceeds, and a tenth of the bundled foreign ones.
+    """
+
+    right: float
+    first: float
+    silent: float
+    false: float
+    tenth: float
+    foreign: float
+
+
 def print_shown(names: Sequence[str], most: int, read: bool, kept: Path | None) -> None:
     """The table of what is shown, of each site and in the mean."""
-    heads = "".join(f"{head:>7}" for head in ("right", "first", "silent", "false"))
+    columns = [field.name for field in fields(Shown)]
+    heads = "".join(f"{head:>8}" for head in columns)
     print(f"{'site':<20} {'':<8} {'questions':>9}{heads}")
     rows: dict[str, list[list[float]]] = {"typed": [], "settled": []}
     for name in names:
@@ -114,30 +129,41 @@ def print_shown(names: Sequence[str], most: int, read: bool, kept: Path | None) 
             answered = sum(bool(question.answers) for question in site.questions)
             count = f"{answered}+{len(site.questions) - answered}"
             for lane, of_lane in rows.items():
-                of_lane.append(shown_of(site, settled=lane == "settled"))
+                shown = shown_of(site, settled=lane == "settled")
+                of_lane.append([getattr(shown, column) for column in columns])
                 print_row(name, lane, count, of_lane[-1])
+    slope = weights.OUT_OF_SCOPE_TENTH[1]
     for lane, of_lane in rows.items():
-        print_row("mean", lane, "", np.mean(of_lane, axis=0).tolist())
+        mean = np.mean(of_lane, axis=0).tolist()
+        print_row("mean", lane, "", mean)
+        print(f"{'':<20} OUT_OF_SCOPE_TENTH = ({mean[4] - slope * mean[5]:.2f}, {slope})")
     print_row("goal", "", "", [0.85, 0.65, 0.1, 0.12])
 
 
-def print_row(name: str, lane: str, count: str, shares: Sequence[float]) -> None:
-    cells = "".join(f"{share:7.2f}" for share in shares)
+def print_row(name: str, lane: str, count: str, values: Sequence[float]) -> None:
+    cells = "".join(f"{value:8.2f}" for value in values)
     print(f"{name:<20} {lane:<8} {count:>9}{cells}", flush=True)
 
 
-def shown_of(site: sites.Site, *, settled: bool) -> list[float]:
-    """Right, first and silent, of the answerable questions, and false, of the others, as shares."""
-    inside, false = [], []
+def shown_of(site: sites.Site, *, settled: bool) -> Shown:
+    """What ``site`` shows while somebody types, or at a pause."""
+    inside, false, outside = [], [], []
     for question in site.questions:
-        hits = site.searcher.suggest(question.text, settled=settled).hits
-        ids = [hit.id for hit in hits if hit.id != question.itself]
+        suggestions = site.searcher.suggest(question.text, settled=settled)
+        ids = [hit.id for hit in suggestions.hits if hit.id != question.itself]
         if question.answers:
             right, first = question.answers & {*ids}, question.answers & {*ids[:1]}
             inside.append((bool(right), bool(first), not ids))
         else:
             false.append(bool(ids))
-    return [*np.mean(inside, axis=0).tolist(), float(np.mean(false))]
+            outside.append(suggestions.log_odds)
+    foreign = site.searcher._current().generation.calibrations()[PUBLIC]["foreign"]
+    return Shown(
+        *np.mean(inside, axis=0).tolist(),
+        float(np.mean(false)),
+        float(np.quantile(outside, 0.9)),
+        float(np.quantile(foreign, 0.9)),
+    )
 
 
 def fit_and_print(names: Sequence[str], most: int, settled: bool) -> None:
@@ -163,22 +189,6 @@ def fit_and_print(names: Sequence[str], most: int, settled: bool) -> None:
     print(f"CONFIDENCE_BIAS = {model.bias:.2f}")
     for name, weight in zip(_NAMES, model.weights, strict=True):
         print(f'        "{name}": {weight:.2f},')
-    middle, spread = out_of_scope(list(queries.values()), model)
-    print(f"OUT_OF_SCOPE = ({middle:.2f}, {spread:.2f})")
-    print(f"THRESHOLD = {middle + spread * math.log(9):.2f}")
-
-
-def out_of_scope(sites: Sequence[Queries], model: Model) -> tuple[float, float]:
-    """Middle and spread of the logistic distribution through the median and the highest tenth of
-    the log-odds of queries out of scope; the middle of the sites that have some.
-    """
-    rows = []
-    for site in sites:
-        outside = site.log_odds(model)[(site.kind == "outside") & ~site.half_typed]
-        if outside.size:
-            rows.append(np.quantile(outside, (0.5, 0.9)))
-    median, highest = np.median(rows, axis=0).tolist()
-    return median, (highest - median) / math.log(9)
 
 
 @dataclass(frozen=True, slots=True)

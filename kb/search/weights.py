@@ -130,7 +130,7 @@ CONFIDENCE_READ = MappingProxyType(
         "behind": -0.78,
     }
 )
-CONFIDENCE_READ_BIAS = -5.02
+CONFIDENCE_READ_BIAS = -4.77  # so that one threshold lets through as many as while typed
 #: The same for an index or a query without meanings; on the same scale, so that one threshold
 #: holds for all.
 CONFIDENCE_BY_WORDS = MappingProxyType(
@@ -154,9 +154,13 @@ CONFIDENCE_BY_WORDS = MappingProxyType(
 CONFIDENCE_BY_WORDS_BIAS = -2.18
 #: Log-odds below which nothing is shown, where a site has not been calibrated.
 THRESHOLD = 0.15
-#: The log-odds that questions without an answer reached on development sets: of a logistic
-#: distribution, the middle and the spread. Fitted by bench/confidence.py.
-OUT_OF_SCOPE = (-1.6, 0.8)
+#: The log-odds that a tenth of a site's questions without an answer exceeds, by what a tenth of the
+#: bundled foreign ones exceeds: an offset, and the share that counts; within these limits, beyond
+#: which more says no more. And how fast fewer exceed more, of a logistic distribution. From nine
+#: sites; bench/confidence.py prints what each of them says.
+OUT_OF_SCOPE_TENTH = (0.7, 0.4)
+FOREIGN_TENTHS = (-3.0, -0.8)
+OUT_OF_SCOPE_SPREAD = 1.0
 #: Phrases are looked for in so many of the best candidates, unless a word as rare as this share of
 #: the rarest is missing there.
 PHRASES = 3

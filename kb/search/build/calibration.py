@@ -2,9 +2,10 @@
 
 How certain the model of ``scoring.confidence`` is of what it cannot know differs between sites. So
 each audience's index is asked questions of other businesses (``foreign_questions.txt``), as a
-visitor would ask them, and its own headings and mistyped titles. From the first follows the
-threshold that lets the wanted share through; from the others, whether it silences the site itself.
-Build time only.
+visitor would ask them, and its own headings and mistyped titles. Customers who find no answer ask
+about the site's own subject, which is harder to tell: from how far the first are believed follows
+how far such questions are, and the threshold that lets the wanted share of them through; from the
+others, whether it silences the site itself. Build time only.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ from kb.search.documents import Document
 
 QUESTIONS_FILE = "foreign_questions.txt"
 OWN_TITLES = 150  # documents whose titles and headings are asked
-_FROM_SITE = 0.25  # what the site's own measure counts, beside what unlike sites have in common
 _OWN_BUSINESSES = 2  # the likest ones may be what the site is about
 _LIKEST_QUESTIONS = 3  # of each business tell how like it is
 _SILENCED = 0.05  # of the site's own headings and titles, at most
@@ -171,13 +171,14 @@ def thresholds() -> NDArray[np.float64]:
 def expected_false(foreign: Sequence[float], grid: NDArray[np.float64]) -> NDArray[np.float64]:
     """The share of questions without an answer that is shown something, at each threshold.
 
-    The middle of what this site's foreign questions say, who are few and easier than a customer's,
-    and what questions without an answer reached in other sites.
+    Customers' questions, not the ``foreign`` ones: what the tenth that is believed most reaches
+    follows from what the tenth of those reaches.
     """
-    middle, spread = weights.OUT_OF_SCOPE
-    elsewhere = 1 / (1 + np.exp((grid - middle) / spread))
-    here = 1 - np.searchsorted(np.asarray(foreign), grid, "left") / max(1, len(foreign))
-    return np.asarray(_FROM_SITE * here + (1 - _FROM_SITE) * elsewhere)
+    offset, slope = weights.OUT_OF_SCOPE_TENTH
+    tenth = float(np.quantile(foreign, 0.9)) if foreign else weights.FOREIGN_TENTHS[0]
+    tenth = offset + slope * float(np.clip(tenth, *weights.FOREIGN_TENTHS))
+    spread = weights.OUT_OF_SCOPE_SPREAD
+    return np.asarray(1 / (1 + 9 * np.exp((grid - tenth) / spread)))
 
 
 @dataclass(frozen=True, slots=True)

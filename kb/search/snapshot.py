@@ -248,7 +248,8 @@ class Snapshot:
         quoted = None
         if placed:  # as for about half of what is typed
             display = reader.display(query)
-            hits, quoted = display.hits(placed), self._answer(display, placed[:1])
+            hits = display.hits(placed)
+            quoted = self._answer(display, placed[:1], confidences)
         answer = Suggestions(
             title,
             self.generation.name,
@@ -353,7 +354,7 @@ class Snapshot:
                 Placed(int(ranking.documents[0]), int(ranking.shown[0]), confidence=confidence)
                 for confidence in confidences[:1].tolist()
             ]
-            answer = self._answer(display, best)
+            answer = self._answer(display, best, confidences)
         results = Results(
             query=parsed.text,
             generation=self.generation.name,
@@ -436,11 +437,15 @@ class Snapshot:
         ]
 
     @staticmethod
-    def _answer(display: Display, best: Sequence[Placed]) -> Answer | None:
-        """What the first document that is shown says word for word, when it clearly answers."""
+    def _answer(display: Display, best: Sequence[Placed], confidences: Totals) -> Answer | None:
+        """What the first document that is shown says word for word, when it clearly answers: no
+        other has nearly its confidence.
+        """
         for document in best:
-            if document.confidence is not None and document.confidence >= weights.SURE:
-                certain = document.confidence >= weights.CERTAIN
+            sure = document.confidence or 0.0
+            alike = np.count_nonzero(confidences > weights.CLEAR * sure)
+            if sure >= weights.SURE and alike == 1:
+                certain = sure >= weights.CERTAIN
                 return display.answer(document.document, document.shown, certain=certain)
         return None
 

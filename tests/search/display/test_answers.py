@@ -194,6 +194,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
         document(
             "doc/valve", "Internal valve codes", "The valve code is zephyr.", audience="staff"
         ),
+        document("doc/alpha", "Clean the drum of model alpha", "Clean the drum with a dry cloth."),
+        document("doc/beta", "Clean the drum of model beta", "Clean the drum with warm water."),
         *(document(f"doc/{n}", f"About page {n}", f"Ink number {n} is blue.") for n in range(20)),
     )
     return searcher(tmp_path_factory.mktemp("data"), documents)
@@ -210,6 +212,16 @@ def test_the_answer_is_in_the_document_word_for_word(asked: Searcher) -> None:
     assert {answer.text[start:end] for start, end in answer.spans} >= {"eject", "tray"}
     assert answer.document == suggestions.hits[0].id
     assert asked.search("eject the tray").answer == answer
+
+
+def test_no_page_is_quoted_where_another_may_answer_as_well(asked: Searcher) -> None:
+    suggestions = asked.suggest("clean the drum")
+    assert {hit.id for hit in suggestions.hits} == {"doc/alpha", "doc/beta"}
+    assert suggestions.answer is None
+    assert asked.search("clean the drum").answer is None
+    named = asked.suggest("clean the drum of model beta").answer
+    assert named is not None
+    assert named.document == "doc/beta"
 
 
 def test_a_thread_without_an_accepted_answer_gives_none(asked: Searcher) -> None:

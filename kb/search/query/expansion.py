@@ -15,7 +15,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search.analysis.common_words import COMMON_WORDS, PROBLEM_WORDS
+from kb.search.analysis.common_words import PROBLEM_WORDS
 from kb.search.analysis.languages import compound_links
 from kb.search.analysis.tokenizer import (
     Analyzer,
@@ -107,7 +107,7 @@ class QueryExpander:
 
     def _is_stop_word(self, word: str, lexicon: Lexicon) -> bool:
         term = self._whole_term(word, lexicon) if word else None
-        return word in COMMON_WORDS or (term is not None and not term.stems)
+        return term is not None and not term.stems
 
 
 def _quieted(query: ExpandedQuery) -> ExpandedQuery:

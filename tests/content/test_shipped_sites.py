@@ -73,6 +73,22 @@ def test_everyday_titles_are_answered_at_a_pause(searcher_of: SearcherOf, site: 
 
 
 @every_site
+def test_a_pause_right_after_publishing_costs_no_answers(
+    searcher_of: SearcherOf, site: str
+) -> None:
+    """Though passages are drafts, and the encoder reads the title."""
+    titles, searcher = EverydayTitles.of(site), searcher_of(site, False)
+
+    def answered_first(*, settled: bool) -> set[str]:
+        shown_for = {title: shown(searcher, title, settled=settled) for title in titles.answered}
+        return {title for title, ids in shown_for.items() if {*ids[:1]} & {*titles.answered[title]}}
+
+    typed, settled = answered_first(settled=False), answered_first(settled=True)
+    assert len(settled) >= len(typed), typed - settled
+    assert len(typed - settled) <= 0.06 * len(titles.answered), typed - settled
+
+
+@every_site
 def test_golden_queries_find_their_pages_when_all_is_read(
     searcher_of: SearcherOf, site: str
 ) -> None:

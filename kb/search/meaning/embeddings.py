@@ -22,7 +22,7 @@ from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import languages_of
 from kb.search.index.edits import EditedDocuments, edited_vectors
 from kb.search.index.latent_topics import bytes_of
-from kb.search.kernels.layout import NO_VECTORS, Loops, PassageVectors
+from kb.search.kernels.layout import NO_VECTORS, Loops, PassageVectors, read_only
 from kb.search.meaning.query_table import (
     TABLE_FILE,
     TABLE_ID,
@@ -37,6 +37,9 @@ SCANNED, SCANNED_SETTLED = 2_000, 20_000
 _CACHED_QUESTIONS = 64
 _SAMPLED = 2_000  # passages that tell what all are about, at most
 _FEW = 20  # so many passages say half as much about all as is to be known
+#: What the cosines of a question between the encoder's and the table's count: errors of one alone
+#: are lost in the mean, and more of what answers nothing would pass.
+_SHRUNK = 0.94
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 NO_COSINES: Scores = np.zeros(0, dtype=np.float32)
 
@@ -135,6 +138,8 @@ class Embeddings:
             direction = self._table.shortened(self._encoder.encode([text]))[0]
             if read:
                 direction = self._distinct(direction)
+            if not self._is_read:
+                direction, passages, of_edited = self._between(direction, text)
         else:
             passages, of_edited = self._passages, self._edited_passages
             direction = self._table.direction(text)
@@ -152,6 +157,33 @@ class Embeddings:
                 pointers, of_edited, direction, np.arange(numbers.size)
             )
         return QuestionMeaning(direction, passages, cosines, read, of_edited)
+
+    @functools.cached_property
+    def _is_read(self) -> bool:
+        """Whether the encoder has read most passages."""
+        # So they are packed; an index of an earlier version does not tell.
+        read = self._settled_passages.lengths >= self._passages.lengths
+        return 2 * int(np.count_nonzero(read)) >= read.size
+
+    def _between(
+        self, direction: Vector8, text: str
+    ) -> tuple[Vector8, PassageVectors, PassageVectors]:
+        """A question between the encoder's ``direction`` and the table's, and the passages for it,
+        such that cosines are the mean of both.
+
+        Drafts are what the table makes of passages. The encoder's questions find more of them, but
+        put others first than those that were first a moment ago, as often wrong as right.
+        """
+        of_table = self._table.direction(text)
+        if not of_table.size:
+            return direction, self._settled_passages, self._edited_settled
+        mean = (unit_directions(direction) + unit_directions(of_table)) / 2
+        length = np.float32(np.linalg.norm(mean) * _SHRUNK)
+        passages, of_edited = (
+            PassageVectors(vectors, read_only(lengths / length))
+            for vectors, lengths in (self._passages, self._edited_passages)
+        )
+        return bytes_of(mean), passages, of_edited
 
     def _distinct(self, direction: Vector8) -> Vector8:
         """What a question asks for beside what all passages here are about.

@@ -76,7 +76,8 @@ class EvidenceReader:
         corrected = sum(weight for term, weight in weighed if term.corrected)
         features["corrected"] = nothing + corrected / whole
         words = (*query.unknown, *(term.word for term in query.terms if term.typed))
-        features["common"] = nothing + float(COMMON_WORDS.issuperset(words))
+        # But "What to do" may be a heading.
+        features["common"] = (1 - features["quoted"]) * float(COMMON_WORDS.issuperset(words))
         return features | self._found(query, scores, positions, np.array(terms), absent, whole)
 
     def _found(

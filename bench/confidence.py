@@ -152,14 +152,17 @@ def shown_of(site: sites.Site, *, settled: bool) -> Shown:
         suggestions = site.searcher.suggest(question.text, settled=settled)
         ids = [hit.id for hit in suggestions.hits if hit.id != question.itself]
         if question.answers:
-            right, first = question.answers & {*ids}, question.answers & {*ids[:1]}
-            inside.append((bool(right), bool(first), not ids))
+            answers = [bool(question.answers & some) for some in ({*ids}, {*ids[:1]})]
+            inside.append((*answers, not ids))
         else:
             false.append(bool(ids))
             outside.append(suggestions.log_odds)
     foreign = site.searcher._current().generation.calibrations()[PUBLIC]["foreign"]
+    right, first, silent = np.mean(inside, axis=0).tolist()
     return Shown(
-        *np.mean(inside, axis=0).tolist(),
+        right,
+        first,
+        silent,
         float(np.mean(false)),
         float(np.quantile(outside, 0.9)),
         float(np.quantile(foreign, 0.9)),

@@ -177,7 +177,7 @@ class Embeddings:
         of_table = self._table.direction(text)
         if not of_table.size:
             return direction, self._settled_passages, self._edited_settled
-        mean = (unit_directions(direction) + unit_directions(of_table)) / 2
+        mean = np.float32(0.5) * (unit_directions(direction) + unit_directions(of_table))
         length = np.float32(np.linalg.norm(mean) * _SHRUNK)
         passages, of_edited = (
             PassageVectors(vectors, read_only(lengths / length))

@@ -146,7 +146,8 @@ def _enqueue_votes(
     """Votes have no serial number: those of a second are read once it is over.
 
     One that was saved later than another of its second is read by the next rounds. The keys of the
-    jobs keep the others from being sent again.
+    jobs keep the others from being sent again; as jobs are deleted some time after they were sent,
+    the cursor moves on also when nobody votes.
     """
     name, at = "webhook feedback", FEEDBACK.c.at
     cursor, last = _cursor(connection, name), int(now.timestamp()) - 1
@@ -160,7 +161,7 @@ def _enqueue_votes(
     rows = connection.execute(recent).all()
     _add_jobs(connection, [(_vote_payload(row), row.at) for row in rows], receivers, now)
     new = len([row for row in rows if row.at > since])
-    if new:
+    if new or until - since > _SLOWEST_VOTE:
         _move(connection, name, last)
     return new
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from kb.analytics.tables import FEEDBACK
 from kb.database import DATABASE_FILE
@@ -266,6 +266,21 @@ def test_a_vote_that_is_saved_after_later_ones_is_told_once(
         sending.round(FRIDAY + timedelta(seconds=40))
         sending.round(FRIDAY + timedelta(seconds=41))
     assert len(receiver.requests) == 3
+
+
+def test_a_vote_is_not_told_again_once_its_job_is_deleted(
+    world: World, webhooks: Webhooks, receiver: Receiver
+) -> None:
+    webhooks.add(receiver.url, ["feedback.given"], now=FRIDAY)
+    sending = worker(world, webhooks)
+    sending.round(FRIDAY)
+    world.deflection.helpful("doc/jam", True, "person:1", FRIDAY + timedelta(seconds=5))
+    for minutes in (1, 4):
+        sending.round(FRIDAY + timedelta(minutes=minutes))
+    with world.database.write() as connection:
+        connection.execute(delete(WEBHOOK_JOBS))
+    sending.round(FRIDAY + timedelta(days=40))
+    assert len(receiver.requests) == 1
 
 
 def test_every_verb_is_an_event_and_says_what_it_changes() -> None:

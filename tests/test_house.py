@@ -76,6 +76,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "kb.analytics",
         "kb.database",
         "kb.experiments",
+        "kb.gaps",
         "kb.mail",
         "kb.notifications",
         "kb.people",

@@ -20,6 +20,7 @@ from kb.database import Database
 from kb.database.metadata import USAGE
 from kb.database.usage_limits import LONGEST_WINDOW
 from kb.experiments.tables import EXPERIMENT_CREDITS
+from kb.gaps.tables import GAP_PROPOSALS
 from kb.mail.tables import RECEIVED_MAILS, UNREACHABLE_ADDRESSES
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 from kb.operations.audit import AuditLog
@@ -185,7 +186,10 @@ RETENTION: tuple[RetentionClass, ...] = (
         "queries",
         "How often each search was made, by week and without names",
         _fixed(QUERY_LOG_RETENTION),
-        expiries=(Expiry(QUERY_COUNTS, QUERY_COUNTS.c.week),),
+        expiries=(
+            Expiry(QUERY_COUNTS, QUERY_COUNTS.c.week),
+            Expiry(GAP_PROPOSALS, GAP_PROPOSALS.c.asked_at),  # whose effect quotes them
+        ),
     ),
     RetentionClass(
         "sums",

@@ -384,6 +384,7 @@ INVENTORY: tuple[Holding, ...] = (
     ),
     Holding(FEEDBACK, _votes, _DELETE, "votes", ("document_id", "helpful", "reason", "at")),
     Holding(QUERY_COUNTS, None, _CODE),
+    Holding(GAP_PROPOSALS, None, _CODE),  # the effect quotes frequent searches
     Holding(EXPERIMENTS, None, _KEEP),
     Holding(PROBLEM_TICKETS, _of_ticket(PROBLEM_TICKETS.c.ticket_id), _DELETE),
     Holding(PROBLEM_REPORTS, _reports, _DELETE, "problems_reported", ("problem_id", "at")),
@@ -499,7 +500,6 @@ INVENTORY: tuple[Holding, ...] = (
     # --- nothing about a person, or only a number that means nothing afterwards
     Holding(ARTICLE_FLAGS, None, _KEEP),  # what staff wrote about an article
     Holding(GAPS, None, _KEEP),  # only wordings of more than one person
-    Holding(GAP_PROPOSALS, None, _KEEP),  # of these
     Holding(PROBLEMS, None, _KEEP),  # published by staff
     Holding(PROBLEM_UPDATES, None, _KEEP),
     Holding(ORGANISATIONS, None, _KEEP),

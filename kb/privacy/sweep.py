@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from kb.analytics.tables import EPISODE_EVENTS, QUERY_COUNTS
 from kb.database.metadata import METADATA
+from kb.gaps.tables import GAP_PROPOSALS
 from kb.jobs.tables import INDEX_RUNS
 from kb.operations.tables import AUDIT_LOG
 from kb.people.tables import ORGANISATIONS
@@ -220,3 +221,7 @@ def erase_searches(connection: Connection, words: frozenset[str]) -> None:
         if has_own_word(row.report):
             this = INDEX_RUNS.c.id == row.id
             connection.execute(update(INDEX_RUNS).where(this).values(report={}))
+
+    proposals = connection.execute(select(GAP_PROPOSALS)).all()
+    for number in [row.id for row in proposals if has_own_word([row.words, row.effect])]:
+        connection.execute(delete(GAP_PROPOSALS).where(GAP_PROPOSALS.c.id == number))

@@ -14,6 +14,7 @@ from kb.analytics.tables import DEFLECTION_PEOPLE
 from kb.centre import HelpCentre
 from kb.database.metadata import USAGE
 from kb.experiments.tables import EXPERIMENT_CREDITS, EXPERIMENTS
+from kb.gaps.tables import GAP_PROPOSALS
 from kb.mail.tables import RECEIVED_MAILS, UNREACHABLE_ADDRESSES
 from kb.notifications.queue import NewNotice, add_notices
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
@@ -118,6 +119,8 @@ def filled(world: World) -> World:
         connection.execute(insert(UPLOAD_LINKS).values(link))
         received = {"content": "c", "received_at": FRIDAY, "outcome": "ignored"}
         connection.execute(insert(RECEIVED_MAILS).values(received))
+        proposal = {"document_id": "doc/jam", "words": ["paper jam"], "asked_at": FRIDAY}
+        connection.execute(insert(GAP_PROPOSALS).values(proposal))
         gone = {"address": "gone@example.com", "at": FRIDAY}
         connection.execute(insert(UNREACHABLE_ADDRESSES).values(gone))
     return world

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import insert, update
 
 from kb.analytics.query_log import QueryLog
+from kb.gaps.tables import GAP_PROPOSALS
 from kb.jobs.index_runs import IndexRunKind, IndexRuns
 from kb.jobs.tables import INDEX_RUNS
 from kb.notifications.outbox import MAIL_QUEUE, Outbox
@@ -107,6 +108,8 @@ def _search(world: World, seeds: Seeds) -> None:
         report = {"changes": [{"query": typed, "before": [], "after": []}]}
         this = INDEX_RUNS.c.id == run.id
         connection.execute(update(INDEX_RUNS).where(this).values(report=report, state="done"))
+        proposal = {"document_id": "doc/jam", "words": ["paper jam"], "asked_at": FRIDAY}
+        connection.execute(insert(GAP_PROPOSALS).values(**proposal, effect=report))
 
 
 def _own_ticket(world: World, seeds: Seeds, paula: Person) -> str:

@@ -56,6 +56,15 @@ _FRAME = re.compile(
 _CAUSE = re.compile(r"^\s*Caused by\b", re.IGNORECASE)
 _NOTE = re.compile(r"\s*(?:=\s*)?(?:note|help):|\s*\[")
 _ANY_CASE = re.IGNORECASE
+#: What a message complains with.
+_COMPLAINT = re.compile(
+    r"\b(?:cannot|can't|can not|could not|couldn't|unable to|denied|refused|not found|"
+    r"undefined|unexpected|invalid|missing|timed? ?out|expected|mismatch|unknown|"
+    r"unsupported|not allowed|not supported|must|required|does not|is not|no such|already|"
+    r"failed|conflict|forbidden|unauthori[sz]ed|corrupt(?:ed)?|out of memory|exceeded|"
+    r"abort(?:ed)?)\b",
+    _ANY_CASE,
+)
 #: What only a line has that reports an error, and how much that makes it the one that decides.
 _SIGNS = (
     (
@@ -73,23 +82,21 @@ _SIGNS = (
     (3, _EXCEPTION),
     (2, re.compile(rf"^\W{{0,12}}{_NUMBERED_CODE.pattern}:")),
     (2, re.compile(r":\d+(?::\d+)?:\s")),
+    # a program's name before its complaint, as Unix programs write it
+    (
+        2,
+        re.compile(
+            r"^(?!(?:note|help|hint|see|edit|ps):)[a-z][\w.+-]{0,40}(?:\[\d+\])?: "
+            rf".*(?i:{_COMPLAINT.pattern})"
+        ),
+    ),
 )
 #: What sentences of other texts have, too, and what speaks against a line.
 _HINTS = (
     (3, _BRACKETED_CODE),
     (3, _TRAILING_CODE),
     (2, _NUMBERED_CODE),
-    (
-        2,
-        re.compile(
-            r"\b(?:cannot|can't|can not|could not|couldn't|unable to|denied|refused|not found|"
-            r"undefined|unexpected|invalid|missing|timed? ?out|expected|mismatch|unknown|"
-            r"unsupported|not allowed|not supported|must|required|does not|is not|no such|already|"
-            r"failed|conflict|forbidden|unauthori[sz]ed|corrupt(?:ed)?|out of memory|exceeded|"
-            r"abort(?:ed)?)\b",
-            _ANY_CASE,
-        ),
-    ),
+    (2, _COMPLAINT),
     # progress
     (
         -8,

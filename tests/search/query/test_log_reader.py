@@ -82,6 +82,21 @@ fatal: unable to access 'https://example.org/a.git/': SSL certificate problem: n
 """,
         "SSL certificate problem",
     ),
+    "a program and its complaint": (
+        """Using library Wire at version 1.0 in folder: C:\\Program Files
+avrdude: Version 6.3-20190619
+avrdude: ser_open(): can't set com-state for "COM4"
+An error occurred while uploading the sketch
+""",
+        "avrdude: ser_open(): can't set com-state for",
+    ),
+    "shell": (
+        """+ mkdir -p /srv/app
+mkdir: cannot create directory '/srv/app': Permission denied
+hint: see the manual if it is not allowed
+""",
+        "mkdir: cannot create directory",
+    ),
     "go": (
         """=== RUN   TestCart
 panic: runtime error: index out of range [3] with length 3

@@ -32,7 +32,7 @@ _ASKS_FOR_NUMBER = re.compile(r"\bhow (?:many|much|long|large|big|often|old|far)
 #: Sentences that announce an answer and give none.
 _ANNOUNCES = re.compile(
     r"(?:learn (?:how|about|more)\b|(?:use|see|read) this (?:article|page|guide)\b|"
-    r"(?:in )?this (?:article|page|guide|section) )",
+    r"(?:(?:in|on) )?this (?:article|page|guide|section)(?: |:)|(?:table of )?contents:)",
     re.IGNORECASE,
 )
 

@@ -35,6 +35,14 @@ _NEEDS_CONTEXT = re.compile(
 _POINTS_ELSEWHERE = re.compile(
     r"(?:there is more|see|read|more) (?:on|about|in|at|also)\b", re.IGNORECASE
 )
+#: Sentences that promise what comes after them: without it they say nothing.
+_NEEDS_WHAT_FOLLOWS = re.compile(
+    r"\b(?:following (?:code|commands?|examples?|instructions|lists?|methods?|ones?|options?|"
+    r"sections?|steps?|tables?|ways?)|"
+    r"(?:code|commands?|examples?|instructions|lists?|methods?|options?|sections?|steps?|tables?|"
+    r"ways?|as (?:described|explained|shown)|see) below)\b",
+    re.IGNORECASE,
+)
 _DIGIT = re.compile(r"\d")
 
 
@@ -128,6 +136,9 @@ def _within(length: int, span: TextRange | None) -> Iterator[TextRange]:
 
 
 def _is_sentence(text: str) -> bool:
+    """Whether the text ends as a sentence does, and can do without what comes after it."""
+    if _NEEDS_WHAT_FOLLOWS.search(text):
+        return False
     ends = text.rstrip().rstrip('"”’)').endswith((".", "!", "?", "…", "。", "！", "？"))
     return ends and (len(text.split()) >= _MIN_WORDS or not text.isascii())
 

@@ -93,6 +93,23 @@ def test_a_sentence_that_announces_an_answer_is_none() -> None:
     assert answer == "Press the pin into the hole to eject the tray."
 
 
+def test_the_contents_of_a_page_are_not_the_answer() -> None:
+    text = "In this article:\n\nEject the tray with the lever.\n\nEject the tray by hand."
+    contents = _region(RegionKind.LIST, text, "Eject the tray with the lever.\n\nEject the tray")
+    assert _answer("eject tray", text, contents, title="Eject the tray") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "First, define the tray to eject in your shell, for the following commands.",
+        "To eject the tray, use the levers. The table below names the levers of each press.",
+    ],
+)
+def test_a_sentence_that_needs_what_follows_it_is_not_the_answer(text: str) -> None:
+    assert _answer("eject tray", text, title="Eject the tray") is None
+
+
 def test_a_sentence_that_only_leads_elsewhere_is_not_the_answer() -> None:
     assert _answer("eject tray", "See also the page on how to eject the tray.") is None
 

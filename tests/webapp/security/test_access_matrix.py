@@ -28,7 +28,16 @@ from kb.tickets.copies import Copies
 from kb.tickets.guest_links import GuestLinks
 from kb.tickets.repository.repository import TicketRepository
 from tests.indexing import run_index
-from tests.webapp.world import MONDAY, Portal, build, guest, number_of, settings_of, ticket
+from tests.webapp.world import (
+    MONDAY,
+    Portal,
+    build,
+    data_values,
+    guest,
+    number_of,
+    settings_of,
+    ticket,
+)
 
 #: A word or some bytes of each thing, and the people who may see it.
 ADA, BOB, ERIN = "ada", "bob", "erin"
@@ -172,6 +181,48 @@ def test_a_public_page_shows_nothing_of_the_page_that_it_refers_to(world: World)
         page = world.browsers[name].page("/help/doc/open")
         assert "/help/doc/closed" not in page
         assert "canary" not in page
+
+
+def test_a_half_typed_title_shows_an_open_ticket_to_those_who_can_read_it(world: World) -> None:
+    portal, acme = world.portal, world.alice.organisation_id or 0
+    for name, organisation in (("carol", "Acme"), ("gina", "")):
+        portal.centre.accounts.add(
+            f"{name}@example.com",
+            name.title(),
+            f"{name}-demo",
+            role="customer",
+            organisation=organisation,
+            now=portal.clock.now,
+        )
+        world.browsers[name] = portal.browser(name)
+    world.browsers["the guest"] = world.gina
+    own = {"alice": [world.number]}
+    assert _reminded(world, "private") == own
+    portal.centre.accounts.contacts.set_organisation(OPERATOR, acme, shared_view=True)
+    assert _reminded(world, "shared") == {**own, "carol": [world.number]}
+    portal.centre.accounts.contacts.set_organisation(OPERATOR, acme, shared_view=False)
+    assert _reminded(world, "private again") == own
+
+
+def _reminded(world: World, key: str) -> Mapping[str, list[str]]:
+    """The tickets of which each person is reminded on the form, with and without a script, where
+    the title is that of somebody's ticket.
+    """
+    reminded: dict[str, list[str]] = {}
+    for title, number in (
+        ("The canary-of-the-ticket", world.number),
+        ("The canary-of-the-guest", world.guests_number),
+    ):
+        for name, browser in world.browsers.items():
+            answer = browser.get(f"/api/v1/tickets/alike?q={title}").get_json()
+            with_script = {each["number"] for each in answer["tickets"]} & {number}
+            fill = guest if name in ("", "the guest") else ticket
+            page = browser.post("/tickets/review", fill(title=title, key=f"{key} {name} {number}"))
+            without = set(data_values(page.get_data(as_text=True), "own-ticket")) & {number}
+            assert with_script == without, name
+            if with_script:
+                reminded.setdefault(name, []).append(number)
+    return reminded
 
 
 # --- secrets

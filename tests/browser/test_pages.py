@@ -44,6 +44,11 @@ OPEN_TO_ALL = (
     "/nope",
 )
 
+#: How many parts of Insights begin beside the link to their CSV, rather than below it.
+BESIDE_A_LINK = """[...document.querySelectorAll(".csv-link")].filter((link) =>
+  link.nextElementSibling.nextElementSibling.getBoundingClientRect().top
+    < link.getBoundingClientRect().bottom).length"""
+
 
 def check(page: Page, what: str) -> None:
     """axe finds nothing, and nothing sticks out to the right."""
@@ -111,6 +116,7 @@ def test_every_page_behind_the_sign_in(visit: Door, served: Served, width: int, 
     check(desk, "the queue")
     check(bob.go("/desk/board"), "the board of promises")
     check(bob.go("/desk/insights"), "insights")
+    assert desk.evaluate(BESIDE_A_LINK) == 0, "a table has less than the width of its card"
     desk = bob.go("/desk")
     bob.go(f"/desk/{number}")
     desk.fill("#note-body", "Between us.")

@@ -108,7 +108,8 @@ def read_json_form(body: Mapping[str, Any]) -> dict[str, str]:
     keys = centre().policy.fields
     unknown = [key for key in own if key not in keys]
     if unknown:
-        sentence = f"Unknown field {unknown[0]!r:.60}. {available(keys)}"
+        named = available(key for key, field in keys.items() if field.on_form)
+        sentence = f"Unknown field {unknown[0]!r:.60}. {named}"
         raise Invalid(sentence, field="fields")
     facts = body.get("facts", {})
     if not isinstance(facts, dict) or not all(isinstance(fact, str) for fact in facts.values()):

@@ -229,6 +229,7 @@ def test_programs_send_the_fields_of_a_site_by_their_keys(site: Portal) -> None:
         refused = client.post("/api/v1/tickets", json={**guest(), "fields": wrong})
         assert refused.status_code == 422
         assert "fields" in refused.get_json()["fields"]
+        assert "trace" not in refused.get_data(as_text=True), "only agents know of it"
 
 
 def test_agents_find_tickets_by_their_fields_and_earlier_names(site: Portal) -> None:

@@ -504,7 +504,7 @@ def coupon_note(left: int | None) -> str:
 
 
 def url_path(endpoint: str, **values: Any) -> str:
-    """``url_for`` without its options: every page has 20 to 30 addresses, mostly the same ones."""
+    """``url_for`` without its options, cached: most of a page's 20 to 30 addresses are the same."""
     return _url_path(request.script_root, endpoint, tuple(values.items()))
 
 
@@ -530,7 +530,7 @@ def with_query(**changes: Any) -> str:
 
 @functools.lru_cache(_KEPT_PATHS)
 def _encoded(name: str, value: str) -> str:
-    """A part of a query; all links of a page of results repeat what was asked."""
+    """One parameter of a query, cached: all links of a page of results repeat the same ones."""
     return urlencode({name: value})
 
 

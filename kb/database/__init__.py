@@ -53,12 +53,13 @@ class Database(Protocol):
         """
 
     def join(self, *subjects: str) -> AbstractContextManager[None]:
-        """Makes one transaction of all that this thread reads and writes in the block.
+        """Makes one transaction of everything that this thread reads and writes in the block.
 
-        Waiting for the disk takes longer than most writes. A ``write`` in the block that raises
-        leaves nothing of itself; if the block raises, nothing of it is left. It excludes others as
-        ``write`` does, and with ``subjects``, each write in the block adds its own. They wait until
-        its end: do nothing slow in it. Not to be nested.
+        This waits for the disk only once, which takes longer than most writes. If a ``write`` in
+        the block raises, only that write is rolled back; if the block raises, everything is. Like
+        ``write``, it excludes other writers; with ``subjects``, each write in the block adds its
+        own subjects. The excluded writers wait for the end of the block: do nothing slow in it.
+        Blocks cannot be nested.
         """
 
     def next_value(self, connection: Connection, counter: str) -> int:

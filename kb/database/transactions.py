@@ -49,7 +49,7 @@ class Transactions:
     def write(
         self, begin: Begin, joining: Callable[[Connection], object] | None = None
     ) -> Iterator[Connection]:
-        """``joining`` prepares a transaction that has begun before."""
+        """``joining`` takes the locks of this write if it becomes part of a joined transaction."""
         joined = self._joined.connection
         with self.translated_errors():
             if joined is not None:

@@ -76,7 +76,7 @@ def gaps(data: str | None, *, effects: bool, accepted: str | None, as_json: bool
 
 
 def _proposal(gap: Gap, searcher: Searcher) -> GapProposal | None:
-    """None also for a page that the public does not see, or that is gone."""
+    """None also for a page that the public does not see, or that no longer exists."""
     try:
         return proposal_for(gap, searcher.article(gap.document)) if gap.document else None
     except NotFound:
@@ -87,17 +87,17 @@ def _proposal_of(groups: Sequence[Gap], title: str, searcher: Searcher) -> GapPr
     """Raises NotFound for an unknown group, and Conflict for one without a proposal."""
     gap = next((gap for gap in groups if gap.title == title), None)
     if gap is None:
-        raise NotFound(f"There is no group {title!r:.80}. Run kb gaps to see them.")
+        raise NotFound(f"There is no group {title!r:.80}. Run kb gaps to see all groups.")
     proposal = _proposal(gap, searcher)
     if proposal is None:
-        raise Conflict("There are no words to add to a page for this group.")
+        raise Conflict("There is no proposal for this group: no words can be added to a page.")
     return proposal
 
 
 def _titles(
     searcher: Searcher, shown: Mapping[Gap, tuple[GapProposal, ProposalEffect] | None]
 ) -> dict[str, str]:
-    """Those of all pages that are printed; one that the public does not see keeps its id."""
+    """The titles of all pages that are printed, or the id of a page that the public can't see."""
     ids = {gap.document for gap in shown if gap.document}
     for measured in shown.values():
         for change in measured[1].changed if measured else ():

@@ -1,8 +1,9 @@
 """The effect of a proposal: what search would answer with it, before anybody accepts it.
 
-A temporary index has the aliases of the proposal; all other pages are carried over, so building it
-takes about as long as publishing one edited page. The golden queries and the queries of the last
-month are answered with both indexes, as the public is.
+A temporary index contains the aliases of the proposal. All other pages are carried over, so
+building it takes about as long as publishing one edited page. Both indexes answer the golden
+queries, each for its audience, and the most frequent queries of the last month, as the public sees
+them.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ _LAST_MONTH = dt.timedelta(days=31)
 
 @dataclass(frozen=True, slots=True)
 class ChangedQuery:
-    """A query whose first suggestions change, with how often it was asked: 0 for a wording of the
-    proposal that nobody asked in the last month.
+    """A query whose first suggestions change.
+
+    ``times`` is how often it was asked in the last month. It is 0 for words of the proposal that
+    nobody asked.
     """
 
     query: str
@@ -45,8 +48,9 @@ class ChangedQuery:
 
 @dataclass(frozen=True, slots=True)
 class ProposalEffect:
-    """``broken`` golden queries find their page now and would not any longer, ``mended`` ones the
-    other way round; ``asked`` is how many queries of the last month were compared.
+    """``broken`` golden queries pass now and would then fail, ``mended`` ones the other way round.
+
+    ``asked`` is how many queries of the last month were compared.
     """
 
     golden: int
@@ -77,8 +81,8 @@ class EffectComparison:
         self._searcher = searcher
 
     def effect(self, proposal: GapProposal, now: dt.datetime) -> ProposalEffect:
-        """Raises NotFound for a page that is gone, Unavailable without an index, and Misconfigured
-        for mistakes in the file of golden queries.
+        """Raises NotFound if the page no longer exists, Unavailable without an index, and
+        Misconfigured for mistakes in the file of golden queries.
         """
         file = self._settings.content / "golden.toml"
         golden = read_golden_queries(file) if file.exists() else ()
@@ -97,7 +101,7 @@ class EffectComparison:
         with contextlib.closing(published.store) as store:
             document = store.document(proposal.document)
         if document is None:
-            raise NotFound("The page of this proposal is gone.")
+            raise NotFound("The page that these aliases are for no longer exists.")
         document = replace(document, aliases=(*document.aliases, *proposal.words))
         curations = published.curations()
         curations["aliases"] = [*curations.get("aliases", ()), proposal.row]

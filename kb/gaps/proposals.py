@@ -1,7 +1,7 @@
 """What to do about a gap that search could close: the customers' words as aliases of the page.
 
-A page exists but was not shown. Whatever kind of page it is, the aliases are added to the file of
-curations, and take effect with the next publish. ``effects`` says beforehand what they change.
+A page exists but was not shown. For any kind of page, the aliases are added to the file of
+curations, and take effect with the next publish. ``effects`` computes beforehand what they change.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class GapProposal:
 
 
 def proposal_for(gap: Gap, document: Document) -> GapProposal | None:
-    """None for a gap that needs a new page, and if all its words are titles of the page already."""
+    """None for a gap that needs a new page, or if all its words are already titles of the page."""
     named = {name.casefold() for name in (document.title, *document.aliases)}
     words = tuple(text for text in (gap.title, *gap.aliases) if text.casefold() not in named)
     if gap.cause is not GapCause.SEARCH or not words:
@@ -58,10 +58,12 @@ def accept(proposal: GapProposal, content: Path) -> None:
     try:
         text = path.read_bytes().decode() if path.exists() else ""
         if proposal.toml in text:
-            raise Conflict(f"{path.name} has this already. It takes effect when you publish.")
+            raise Conflict(
+                f"{path.name} already has these aliases. They take effect when you publish."
+            )
         before = text.rstrip("\n") + "\n\n" if text.strip() else ""
         beside.write_bytes((before + proposal.toml).encode())
-        read_curations(beside)  # nothing is replaced by a file that cannot be read
+        read_curations(beside)  # raises Misconfigured before anything is replaced
         if path.exists():
             beside.chmod(path.stat().st_mode)
         beside.replace(path)

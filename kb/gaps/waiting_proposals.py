@@ -14,7 +14,7 @@ from kb.gaps.effects import EffectComparison, ProposalEffect
 from kb.gaps.proposals import GapProposal
 from kb.gaps.tables import GAP_PROPOSALS
 
-#: A comparison takes seconds; that of a worker that died is done again.
+#: A comparison takes seconds. If a worker ends during it, it is done again after this time.
 _LEASE = dt.timedelta(minutes=10)
 _MOST_ATTEMPTS = 3
 _STORED = 50
@@ -23,7 +23,7 @@ _WAITS = GAP_PROPOSALS.c.ended_at.is_(None)
 
 @dataclass(frozen=True, slots=True)
 class StoredProposal:
-    """``effect`` is None until it is known, or if it could not be computed for ``problem``."""
+    """``effect`` is None until it is computed; ``problem`` says why it could not be."""
 
     proposal: GapProposal
     effect: ProposalEffect | None
@@ -39,7 +39,7 @@ class WaitingProposals:
         self._database = database
 
     def order(self, proposal: GapProposal, now: dt.datetime) -> int:
-        """The number of the proposal. One that waits already is not ordered twice."""
+        """The number of the proposal. A proposal that is already waiting is not added again."""
         row = {"document_id": proposal.document, "words": list(proposal.words), "asked_at": now}
         with self._database.write() as connection:
             same = select(GAP_PROPOSALS).where(
@@ -63,10 +63,10 @@ class WaitingProposals:
         return StoredProposal(GapProposal(row.document_id, tuple(row.words)), effect, row.problem)
 
     def compare_next(self, comparison: EffectComparison, now: dt.datetime) -> int:
-        """Computes the effect that waits longest; 0 if none does."""
+        """Computes the effect that has waited longest. Returns 0 if none is waiting, else 1."""
         oldest = select(GAP_PROPOSALS).where(_WAITS).order_by(GAP_PROPOSALS.c.id).limit(1)
         with self._database.read() as connection:
-            # Without queueing with the writers.
+            # A read does not wait for the writers.
             unclaimed = oldest.where(is_unclaimed(GAP_PROPOSALS, now))
             if connection.execute(unclaimed).first() is None:
                 return 0
@@ -77,7 +77,9 @@ class WaitingProposals:
             row = rows[0]
             this = update(GAP_PROPOSALS).where(GAP_PROPOSALS.c.id == row.id)
             connection.execute(this.values(attempts=row.attempts + 1))
-        result: dict[str, object] = {"problem": "The worker stopped each time it tried."}
+        result: dict[str, object] = {
+            "problem": "The effect could not be computed: the worker stopped at each attempt."
+        }
         if row.attempts < _MOST_ATTEMPTS:
             try:
                 proposal = GapProposal(row.document_id, tuple(row.words))

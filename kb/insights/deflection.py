@@ -68,9 +68,8 @@ class Period:
     ) -> list[ColumnElement[bool]]:
         """The conditions for a column of a table, from the beginning or from ``since``.
 
-        The plus keeps SQLite from its index by time in a long period: reading all rows in the
-        order of their groups, from an index that has all that is read, is faster than sorting most
-        of them.
+        For a long period, the plus keeps SQLite from using its index by time: it is faster to read
+        all rows in the order of their groups, from a covering index, than to sort most of them.
         """
         instant: ColumnElement[Any] = column
         if self.days > _LONG_PERIOD:

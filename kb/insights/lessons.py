@@ -9,10 +9,10 @@ from kb.insights.suggestion_outcomes import suggestion_outcomes
 from kb.search.documents import ResolvedTicket, SuggestionOutcome
 from kb.tickets.reports.resolved_links import resolved_links
 
-#: The newest resolved tickets: what was linked years ago is not what one links now, and each costs
-#: every publish a tenth of a millisecond.
+#: Only the newest resolved tickets: agents no longer link what they linked years ago, and each
+#: ticket adds a tenth of a millisecond to every publish.
 _MOST_TICKETS = 5_000
-#: The newest visits that are looked at for what became of their suggestions.
+#: Only the newest visits tell what became of their suggestions.
 _MOST_VISITS = 5_000
 
 

@@ -36,8 +36,10 @@ class _Seen:
 
 
 def suggestion_outcomes(database: Database, *, most: int) -> tuple[SuggestionOutcome, ...]:
-    """The outcomes of the newest visits that prove something, newest last. The person of one is an
-    account, else all who typed the same without one.
+    """The outcomes of the newest visits that prove something, newest last.
+
+    The person of an outcome is an account. All people without an account who typed the same title
+    count as one person.
     """
     is_known = EPISODES.c.person_id.is_not(None) & ~PEOPLE.c.guest
     visits = (

@@ -31,7 +31,7 @@ _MEGABYTE = 1024 * 1024
 _POLL_SECONDS = 30.0
 _LONGEST_PAUSE = 600.0
 #: Seconds after which the thread that processes e-mails gives way to those that accept them. With
-#: Python's own 5 ms, a mail server waits almost three times as long for its answer.
+#: Python's default of 5 ms, a mail server waits almost three times as long for an answer.
 _SWITCH_INTERVAL = 0.0005
 
 
@@ -195,7 +195,10 @@ def _pause(settings: Settings, failures: int) -> float:
 
 
 def _fetch(settings: Settings, intake: MailIntake, stopped: threading.Event | None) -> int:
-    """How many mails were fetched; with ``stopped``, IMAP waits for more. Raises Unavailable."""
+    """Returns how many mails were fetched. With ``stopped``, IMAP waits for more mails.
+
+    Raises Unavailable.
+    """
     most_bytes, count = settings.mail_megabytes * _MEGABYTE, 0
     if settings.maildir:
         count += Maildir(Path(settings.maildir), intake, most_bytes=most_bytes).fetch()

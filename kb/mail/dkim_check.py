@@ -18,7 +18,7 @@ _SECONDS = 5.0  # for all keys of a mail
 
 
 class KeyUnavailable(Exception):
-    """Nobody answers whether there is a key; later somebody may."""
+    """The name server does not answer whether there is a key. It may answer later."""
 
 
 def check_signatures(raw: bytes, *, name_server: str, port: int = 53) -> Signatures:
@@ -27,7 +27,7 @@ def check_signatures(raw: bytes, *, name_server: str, port: int = 53) -> Signatu
 
 
 def verify_signatures(raw: bytes, lookup: Callable[..., bytes | None]) -> Signatures:
-    """``lookup`` gives the text record of a name, None for none, and raises KeyUnavailable."""
+    """``lookup`` returns the text record of a name, or None; it may raise KeyUnavailable."""
     try:
         import dkim
     except ImportError:

@@ -54,7 +54,7 @@ _MOST_FAILURES = 3
 
 
 class _UnverifiedYet(Exception):
-    """A later try may verify the sender."""
+    """The sender could not be verified now; a later try may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +156,8 @@ class Inbox:
             LOG.warning("The sender of the e-mail %s could not be verified yet.", name)
             return MailOutcome(
                 Became.WAITING,
-                "It is stored and will be processed later. The name server in KB_MAIL_DNS gives no "
-                "answer about its signature.",
+                "It is stored and will be processed later. The name server in KB_MAIL_DNS did not "
+                "answer a query for the key of its signature.",
             )
         except _NOT_OF_THE_MAIL as error:
             self.spool.save_tries(name, tries.put_off(now))

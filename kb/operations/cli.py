@@ -235,7 +235,7 @@ class _Count(click.ParamType[int]):
 @click.option("--documents", type=_Count(), default="1e4", help="Articles and threads.")
 @click.option("--tickets", type=_Count(), default="1e5", help="All that are kept.")
 @click.option("--agents", type=_Count(), default="5", help="Who work at the same time.")
-@click.option("--opensearch", is_flag=True, help="Also what the cluster needs.")
+@click.option("--opensearch", is_flag=True, help="Also print what the cluster needs.")
 @json_option
 def size(documents: int, tickets: int, agents: int, *, opensearch: bool, as_json: bool) -> None:
     """Calculate the memory, disk and cores that an installation needs.
@@ -270,7 +270,7 @@ def size(documents: int, tickets: int, agents: int, *, opensearch: bool, as_json
         click.echo(f"{name + ':':26}{value}")
     click.echo(f"\nMeasured on {required.measured_on}.")
     if required.extrapolated:
-        click.echo("This is beyond what was measured: figures of the index are extrapolated.")
+        click.echo("This exceeds what was measured, so the figures for the index are extrapolated.")
     click.echo("\nAssumed:")
     for assumption in required.assumptions:
         click.echo(f"- {assumption}")

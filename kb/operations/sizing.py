@@ -76,7 +76,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class ClusterSize:
-    """What OpenSearch needs beside the portal machines, for one copy of each index; bytes."""
+    """What OpenSearch needs beside the portal machines; bytes are for one copy of each index."""
 
     cores: int
     disk: int
@@ -134,7 +134,7 @@ def required_size(load: Workload) -> Size:
 
 
 def required_cluster(load: Workload) -> ClusterSize:
-    """Where OpenSearch finds the documents; the portal machines need the same as without it."""
+    """The cluster for ``KB_SEARCH=opensearch``. The portal machines need as much as without it."""
     costs = _coefficients()["opensearch"]
     suggestion = _grown(load.documents, costs["suggest_documents"], costs["suggest_cpu_ms"])
     busy_cores = _suggestions_per_hour(load) * suggestion / 1000 / 3600 / _UTILISATION
@@ -154,7 +154,7 @@ def _suggestions_per_hour(load: Workload) -> float:
 
 
 def _grown(documents: int, sizes: Sequence[int], measured: Sequence[float]) -> float:
-    """CPU of a suggestion: it grows with the logarithm, as bench/growth.svg shows."""
+    """CPU of a suggestion, which grows with the logarithm of documents (see bench/growth.svg)."""
     (small, large), (low, high) = sizes, measured
     per_decade = (high - low) / math.log10(large / small)
     return max(low, low + per_decade * math.log10(max(documents, small) / small))

@@ -158,15 +158,17 @@ class ConsideredDocument:
 
     @property
     def weighty(self) -> list[tuple[str, float]]:
-        """The evidence that contributed anything, the weightiest first."""
+        """The evidence that contributed something, the strongest first."""
         pairs = ((name, value) for name, value in self.evidence.items() if abs(value) >= 0.005)
         return sorted(pairs, key=lambda pair: -abs(pair[1]))
 
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """Why suggestions were shown or not: the ``log_odds`` that any answers, those below which
-    nothing is shown, and the ``least`` confidence of a document that is shown beside others.
+    """Why suggestions were shown or not.
+
+    ``log_odds`` are those that any document answers; below ``threshold``, nothing is shown.
+    ``least`` is the confidence that a document needs to be shown beside others.
     """
 
     log_odds: float
@@ -175,9 +177,9 @@ class Considered:
     candidates: tuple[ConsideredDocument, ...]
 
     def sentence(self) -> str:
-        """How far all of them are from being shown, or beyond it."""
+        """How far the log-odds are above or below the threshold."""
         if not self.candidates:
-            return "No page was considered: too many pages have these words, or none has them."
+            return "No page was considered: either no page contains these words, or too many do."
         distance = self.log_odds - self.threshold
         where = "above" if distance >= 0 else "below"
         return (

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 _VERSION = re.compile(r"(?=.*\d)[\w.+-]{1,40}", re.ASCII)
 _NUMBER = re.compile(r"-?\d{1,15}([.,]\d{1,6})?", re.ASCII)
 MAX_FIELD_TEXT = 1_000  # characters
-#: Who sees a field, and is asked for it: what agents alone see is set by programs or by them.
+#: Who sees a field. Customers are asked for theirs; those for agents are set by agents or programs.
 CUSTOMERS, AGENTS = "customers", "agents"
 
 

@@ -221,7 +221,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             {**_STAYS_ACTIVE, **_STAYS_ENDED},
             _STAFF,
             refusal="receive fields for agents",
-            timeline="set fields for agents only",
+            timeline="set fields that only agents see",
             audience=Audience.NOBODY,
             message=Message.OPTIONAL,  # its searchable values
             public=False,

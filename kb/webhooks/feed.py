@@ -33,7 +33,7 @@ from kb.webhooks.events import (
 from kb.webhooks.tables import WEBHOOK_ENDPOINTS
 
 _BATCH = 500  # rows that one transaction turns into jobs
-#: A request that votes is over by then: it has saved its vote, or was refused.
+#: By then, a request has either saved its vote or failed.
 _SLOWEST_VOTE = dt.timedelta(minutes=2)
 
 
@@ -143,11 +143,11 @@ def _enqueue(
 def _enqueue_votes(
     connection: Connection, receivers: Sequence[WebhookReceiver], now: dt.datetime
 ) -> int:
-    """Votes have no serial number: those of a second are read once it is over.
+    """Votes have no serial number: the votes of a second are read when that second is over.
 
-    One that was saved later than another of its second is read by the next rounds. The keys of the
-    jobs keep the others from being sent again; as jobs are deleted some time after they were sent,
-    the cursor moves on also when nobody votes.
+    A vote that is saved late is read by one of the next rounds, because each round reads the last
+    minutes again. The keys of the jobs keep the other votes from being sent twice. Jobs are deleted
+    some time after they were sent, so the cursor moves on even if nobody votes.
     """
     name, at = "webhook feedback", FEEDBACK.c.at
     cursor, last = _cursor(connection, name), int(now.timestamp()) - 1

@@ -31,7 +31,7 @@ def page_size() -> int:
 
 
 def cursor_after(of: str) -> int:
-    """After which number the page begins; 0 for the first page. Raises as ``cursor_values``."""
+    """The number after which the page begins; 0 for the first page. Raises as ``cursor_values``."""
     (after,) = cursor_values(of, int) or (0,)
     if not 0 <= after < LARGEST_NUMBER:
         raise not_of_this_list()

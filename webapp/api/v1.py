@@ -98,8 +98,9 @@ def json_body() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def choices_named(form: Mapping[str, str]) -> Iterator[None]:
-    """Adds the keys to the sentence about a choice that is missing: a form shows people the titles,
-    and a program sees neither.
+    """Adds the possible keys to the sentence about a missing choice.
+
+    People see the choices on the form; a program does not.
     """
     try:
         yield

@@ -108,8 +108,8 @@ def _organisation_of_host() -> int | None:
 def count_opened(episode: str, kind: str, payload: Mapping[str, object], visit: Visit) -> None:
     """Counts what was opened for the ranking that picked it, while an experiment runs.
 
-    The portal's own form asks again at a pause, and nobody reads a list without one; the embedded
-    box does not.
+    Visits of the portal's own form are credited by the list that is shown at a pause, which is the
+    one that people read; all other visits by the list that is shown while somebody types.
     """
     is_own = visit.form == OWN_FORM and visit.portal == _own_host()
 

@@ -39,7 +39,7 @@ def _page(sentence: str = "") -> str:
 
 
 def _titles(document_ids: Iterable[str]) -> dict[str, str]:
-    """A page that is gone, or that the editor may not see, keeps its id."""
+    """The titles of pages; for a page that is gone or that the editor may not see, its id."""
     ids = set(document_ids)
     titles = centre().searcher.titles(ids, audience=audience()) if ids else {}
     return {name: titles.get(name, name) for name in ids}
@@ -59,11 +59,11 @@ def draft(gap_id: int) -> BaseResponse | tuple[str, int]:
 
 @blueprint.post("/<int(max=2000000000):gap_id>/proposal")
 def propose(gap_id: int) -> BaseResponse | tuple[str, int]:
-    """Lets the worker compute what aliases for this gap would change."""
+    """Asks the worker to compute what aliases for this gap would change."""
     gap = _gap(gap_id)
     proposal = proposal_for(gap, centre().searcher.article(gap.document, audience=audience()))
     if proposal is None:
-        sentence = "There are no words to add to a page: they are titles of the page already."
+        sentence = "There is nothing to add: all these words are already titles of the page."
         return _page(sentence), Conflict.status
     number = WaitingProposals(centre().database).order(proposal, now())
     return redirect(url_for("gaps.proposal", proposal_id=number), 303)
@@ -93,13 +93,13 @@ def _proposal(proposal_id: int, sentence: str = "") -> str:
 
 @blueprint.post("/proposals/<int(max=2000000000):proposal_id>")
 def accept_proposal(proposal_id: int) -> BaseResponse | tuple[str, int]:
-    """Adds it to ``curations.toml``; it takes effect with a publish."""
+    """Adds the proposal to ``curations.toml``. It takes effect with the next publish."""
     stored = _stored(proposal_id)
     try:
         accept(stored.proposal, settings().content)
     except (Conflict, Unavailable) as error:
         return _proposal(proposal_id, error.sentence), error.status
-    except Misconfigured as error:  # a mistake of the editor's, who can mend it
+    except Misconfigured as error:  # the editor's mistake, which the editor can correct
         sentence = error.sentence.replace(f"{settings().content}/", "")
         return _proposal(proposal_id, sentence), Conflict.status
     return redirect(url_for("gaps.show", accepted=CURATION_SOURCE), 303)
@@ -116,6 +116,6 @@ def _stored(proposal_id: int) -> StoredProposal:
     """Raises NotFound also for a proposal about a page that the editor may not see."""
     stored = WaitingProposals(centre().database).stored(proposal_id)
     if stored is None:
-        raise NotFound("There is no such proposal any longer. Start again on the page of gaps.")
+        raise NotFound("This proposal no longer exists. Start again on the page Gaps.")
     centre().searcher.article(stored.proposal.document, audience=audience())
     return stored

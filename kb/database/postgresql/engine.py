@@ -36,7 +36,7 @@ from kb.errors import KbError, Misconfigured
 #: Advisory locks are numbers that all users of a server share: this one begins with "askf".
 _ALL_WRITERS = 0x61736B66_00000000
 _STATEMENT_TIMEOUT = 60_000  # milliseconds; only a report over years comes near it
-_SILENT_NETWORK = 10  # seconds; libpq leaves the limits out where the system has none
+_SILENT_NETWORK = 10  # seconds; libpq ignores the limits that a system does not support
 _OLDEST_VERSION = 130_000
 _SERVER = text(
     "SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS "
@@ -62,7 +62,7 @@ class PostgresqlDatabase:
         self._breaker = breaker or Breaker()
         self._engine = _create_engine(url, deadline, patience)
         self._reading = self._engine.execution_options(isolation_level="REPEATABLE READ")
-        # Its transactions begin with a statement of ours.
+        # We send the statement that begins its transactions ourselves.
         self._writing = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         self._counting = _create_engine(
             url, deadline, patience, "-c synchronous_commit=off", size=2
@@ -177,11 +177,11 @@ def server_name(url: URL) -> str:
 
 
 def _lock_statement(subjects: Sequence[str]) -> str:
-    """Without subjects, it excludes all other writers. A numeral is no parameter: the statement
-    that begins a transaction can then be sent with it.
+    """The statement that takes the locks; without subjects, it excludes all other writers.
 
-    Locks are taken from left to right, and in one order by all writers, so that no two wait for
-    each other.
+    The numbers are part of the text instead of parameters, so that it can be sent together with the
+    statement that begins the transaction. Locks are taken from left to right, and all writers use
+    the same order, so that no two wait for each other.
     """
     if not subjects:
         return f"SELECT pg_advisory_xact_lock({_ALL_WRITERS})"
@@ -207,7 +207,7 @@ def _create_engine(
             pool_use_lifo=True,
             connect_args={
                 "connect_timeout": patience.connect,
-                # A network that drops every packet of one connection.
+                # For a network that drops every packet of one connection.
                 "tcp_user_timeout": int(_SILENT_NETWORK * 1000),
                 "keepalives_idle": _SILENT_NETWORK // 2,
                 "keepalives_interval": 1,

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, event
 
 from kb.database.postgresql.errors import is_timeout
 
-#: Seconds after an answer in which a server is not asked whether it is still there.
+#: Seconds after an answer during which a pooled connection is not checked.
 _FRESH = 1.0
 
 
@@ -25,8 +25,8 @@ class Patience:
     """Seconds to wait: ``connect`` for a new connection (at least 2, the minimum of libpq),
     ``ping`` to check that a pooled connection still works, and ``answer`` for a statement.
 
-    A statement may take long, but a server that is alive accepts connections meanwhile. After each
-    ``silence``, it is therefore asked for one, and is given up if it does not answer that either.
+    A statement may take long, but a working server accepts connections meanwhile. After each
+    ``silence``, we therefore try to open one, and give up if the server does not answer either.
     """
 
     connect: int = 4
@@ -63,7 +63,7 @@ def limit_waiting(engine: Engine, patience: Patience) -> None:
 
 
 def _accepts_connections(arguments: Any, options: Any) -> bool:
-    """False if nobody says anything, not even that there are too many."""
+    """False without any answer. A refusal, such as "too many connections", is an answer."""
     from psycopg import Connection, Error
 
     try:
@@ -107,9 +107,10 @@ def _impatient(patience: Patience) -> Any:
                 return result.value
 
         def is_fresh(self) -> bool:
-            """Whether the server has just answered, and has sent nothing since.
+            """Whether the server answered a moment ago and has sent nothing since.
 
-            One that stops says so, or at least closes the connection, which can be read, too.
+            A server that stops sends a message, or at least closes the connection; either can be
+            read from the socket.
             """
             if time.monotonic() - self.answered_at > _FRESH:
                 return False

@@ -25,7 +25,7 @@ LOG = logging.getLogger(__name__)
 #: The keyword of mails that were taken.
 TAKEN = "Askfirst"
 _SECONDS = 60.0
-_LOOK_EVERY = 1  # seconds between looks at whether the program shall end
+_LOOK_EVERY = 1  # seconds between checks whether the program has to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,9 @@ class ImapMailbox:
             return self._take(mailbox, intake)
 
     def follow(self, intake: MailIntake, seconds: float, stopped: threading.Event) -> int:
-        """As ``fetch``, and then waits so long for more, or until it is ``stopped``. Raises
-        Unavailable.
+        """As ``fetch``; then waits up to ``seconds`` for more mails, or until it is ``stopped``.
+
+        Raises Unavailable.
         """
         with self._open() as mailbox:
             count = self._take(mailbox, intake)
@@ -109,7 +110,7 @@ class ImapMailbox:
 
 
 def _is_told(idle: Any, seconds: float, stopped: threading.Event) -> bool:
-    """Whether the server says within the time that something has changed."""
+    """Whether the server reports a change within the time."""
     end = time.monotonic() + seconds
     idle.start()
     is_told = False

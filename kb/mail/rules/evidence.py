@@ -30,7 +30,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Signatures:
-    """The domains whose DKIM signatures are valid, and those whose keys cannot be had now."""
+    """The domains whose DKIM signatures are valid, and those whose keys could not be fetched."""
 
     valid: frozenset[str] = frozenset()
     unchecked: frozenset[str] = frozenset()
@@ -38,9 +38,9 @@ class Signatures:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """``method`` decided, as ``authority`` or, without one, this portal has found it.
+    """``method`` decided. ``authority`` found its result or, if it is empty, this portal did.
 
-    ``open``: a key could not be had, and a later check may say more.
+    ``open``: a key could not be fetched, and a later check may give another verdict.
     """
 
     verdict: Verdict

@@ -1,7 +1,7 @@
 """Fields of the site that only agents see: programs send them, and agents set them on a ticket.
 
-Their searchable values are the body of an internal event, which the full text finds for agents and
-for nobody else.
+Their searchable values are the body of an internal event, which full-text search finds for agents
+only.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from kb.tickets.lifecycle import Verb
 
 
 def agent_fields(policy: SlaPolicy) -> Mapping[str, SiteField]:
-    """Secrets are only ever given by customers."""
+    """The fields that agents can set. Secrets are not among them: only customers enter those."""
     return {key: own for key, own in policy.fields.items() if not own.on_form and not own.is_secret}
 
 
 def searchable_words(fields: Mapping[str, str], policy: SlaPolicy) -> str:
-    """The searchable fields that only agents see, with earlier names, one on each line."""
+    """The searchable fields that only agents see, one on each line, with their earlier names."""
     own = agent_fields(policy)
     return "\n".join(
         f"{' / '.join((own[key].title, *own[key].formerly))}: {value}"
@@ -47,7 +47,7 @@ def record(values: Mapping[str, str], policy: SlaPolicy) -> Command:
         del context
         fields = {key: value for key, value in {**ticket.fields, **checked}.items() if value}
         if fields == ticket.fields:
-            raise Conflict("These fields have these values already.")
+            raise Conflict("The fields already have these values.")
         return Effects(values={"fields": fields})
 
     return Command(Verb.RECORD, effects, searchable_words(checked, policy))

@@ -98,7 +98,7 @@ _OWNERSHIP = (
 
 
 def ticket_subject(serial: int) -> str:
-    """What a change of a ticket is saved under: two at once would decide on the same facts."""
+    """The subject of a change to a ticket, so that two changes never decide on the same facts."""
     return f"ticket {serial}"
 
 

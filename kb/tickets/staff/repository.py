@@ -174,7 +174,7 @@ def news_rows(
     *,
     event_id: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The rows of one cause, for callers that save those of many at once."""
+    """The rows of one cause, for callers that save the rows of many causes at once."""
     return [
         {
             "person_id": each.member.id,
@@ -189,5 +189,5 @@ def news_rows(
 
 
 def insert_news(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Nobody is notified twice of one cause."""
+    """Saves the rows. Nobody is notified twice for the same cause."""
     upsert(connection, STAFF_NEWS, rows, keys=("person_id", "ticket_id", "cause"))

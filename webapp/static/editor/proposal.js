@@ -1,4 +1,4 @@
-// Shows the effect of a proposal once the worker has computed it. Without it, the page reloads itself.
+// Shows the effect of a proposal once the worker has computed it. Without JavaScript, the page reloads itself.
 
 const INTERVAL = 2_000; // ms
 
@@ -9,6 +9,6 @@ setInterval(async () => {
     const page = await response.text();
     if (response.ok && !response.redirected && !page.includes("data-waits")) location.reload();
   } catch {
-    // The network is away; the next attempt may succeed.
+    // The network is down; the next attempt may succeed.
   }
 }, INTERVAL);

@@ -16,7 +16,7 @@ const LABELS = {
 };
 const OUTCOMES = ["shown", "opened", "rejected", "solved"]; // each says more than the ones before
 const MIN_LENGTH = 3; // characters, as in main.js
-const SETTLED = 2000; // ms without a key after which the query counts as meant
+const SETTLED = 2000; // ms without a key press after which the query counts as complete
 const ROOM = 240; // pixels that a list may need
 const MOST_CONSULTED = 20; // articles that travel with a form
 
@@ -211,7 +211,7 @@ export class Companion {
     this.typed();
   }
 
-  // After each key; what a pack answers.
+  // Called after each key. Returns what the pack answers.
   typed() {
     clearTimeout(this.settleTimer);
     this.settleTimer = setTimeout(() => this.settle(), SETTLED);

@@ -9,14 +9,14 @@
 // /embed.js is this file without its comments and indentation, as one function: no string may depend on either.
 
 const DEBOUNCE = 120; // ms without a key before a request
-const PAUSE = 330; // ms more, from the answer on, before the text is read as a whole
+const PAUSE = 330; // ms after an answer, without a key press, until the sentence encoder reads the text
 const TIMEOUT = 4000; // ms before a request is given up
 const MIN_LENGTH = 3; // characters
 const MAX_LENGTH = 256; // characters in an address
 const PATIENCE = 1500; // ms for which suggestions wait for the companion
 const GAP = 4; // pixels between the field and the list
 const FIELDS = "textarea, input:not([type]), input[type=text], input[type=search]";
-const SEEN = ["suggestions", "problems", "answer", "id", "url", "tier", "passage", "text"]; // of an answer, by people
+const SEEN = ["suggestions", "problems", "answer", "id", "url", "tier", "passage", "text"]; // parts that people see
 const LAYERS = "dialog, [role$=dialog], [aria-modal], [popover]";
 
 const LABELS = {
@@ -274,8 +274,8 @@ class Box {
     }
   }
 
-  // Whatever the network delivers in whatever order: only the answer to the last question is shown. At a pause the
-  // server takes a closer look; the list stays if it is in use or was closed, and if that look says nothing else.
+  // In whatever order the network delivers answers, only the answer to the last question is shown. At a pause, the
+  // sentence encoder reads the text; the list stays as it is if it is in use or was closed, or if nothing changes.
   async ask(settled = 0) {
     const query = this.query();
     const turn = (this.turn += 1);

@@ -1,4 +1,4 @@
-"""Proposals for gaps whose effect the worker computes; sums and indexes for reports of a year.
+"""Proposals for gaps whose effect the worker computes; sums and indexes for yearly reports.
 
 Written for SQLite and for PostgreSQL.
 """

@@ -66,7 +66,7 @@ def visit_facts(form: str, product: str = "") -> Visit:
     """Where the request comes from. ``form`` and ``product`` are what it says itself."""
     viewer = asker() or _person_of_host()
     origin = request.headers.get("Origin", "")
-    own = _own_host()
+    own = urlsplit(settings().base_url).hostname or ""
     is_embedded = origin in settings().embed_origins
     products = {known.key for known in centre().catalogue.products}
     is_bot = bool(_BOTS.search(request.user_agent.string))
@@ -80,10 +80,6 @@ def visit_facts(form: str, product: str = "") -> Visit:
         or form == ASSISTANT_FORM
         or (viewer is not None and (viewer.is_staff or edits(viewer))),
     )
-
-
-def _own_host() -> str:
-    return urlsplit(settings().base_url).hostname or ""
 
 
 def _person_of_host() -> Person | None:
@@ -108,10 +104,9 @@ def _organisation_of_host() -> int | None:
 def count_opened(episode: str, kind: str, payload: Mapping[str, object], visit: Visit) -> None:
     """Counts what was opened for the ranking that picked it, while an experiment runs.
 
-    Visits of the portal's own form are credited by the list that is shown at a pause, which is the
-    one that people read; all other visits by the list that is shown while somebody types.
+    The form and the embedded box ask again when somebody pauses, and that list is the one that
+    people read.
     """
-    is_own = visit.form == OWN_FORM and visit.portal == _own_host()
 
     def teams_of(text: str, trial: Trial) -> Mapping[str, Team]:
         return centre().searcher.suggestion_teams(
@@ -120,7 +115,7 @@ def count_opened(episode: str, kind: str, payload: Mapping[str, object], visit: 
             audience=audience(),
             limit=SHOWN_SUGGESTIONS,
             standpoint=Standpoint(language()),
-            settled=is_own,
+            settled=True,
         )
 
     centre().experiments.count(episode, kind, payload, visit, teams_of, now=now())

@@ -82,6 +82,14 @@ def test_odd_periods_are_empty(bob: Browser, query: str) -> None:
     assert bob.get(f"/desk/insights?{query}").status_code == 200
 
 
+@pytest.mark.parametrize("argument", ["table", "endpoint", "_method", "_external"])
+def test_the_tables_are_those_of_the_period_whatever_else_the_address_says(
+    bob: Browser, argument: str
+) -> None:
+    page = bob.page(f"/desk/insights?from=2026-11-01&to=2026-11-07&{argument}=x")
+    assert 'href="/desk/insights/votes.csv?from=2026-11-01&amp;to=2026-11-07"' in page
+
+
 def test_an_explanation_that_the_site_lacks_is_not_linked(bob: Browser) -> None:
     assert "measure-deflection" not in bob.page("/desk/insights")
 

@@ -247,10 +247,6 @@ class Lexicon:
         """Whether ``word`` is a short form, or what is indexed of one ("cant", "doesn")."""
         return word in self._fragments
 
-    def is_function_word(self, word: str) -> bool:
-        """Whether ``word`` says nothing in some language about what is asked for."""
-        return word in function_words()
-
     @functools.cached_property
     def _known(self) -> frozenset[str]:
         """The entries that are one word."""

@@ -29,6 +29,7 @@ from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import languages_of
 from kb.search.index.prefix_postings import PrefixPostings, complete
 from kb.search.index.term_dictionary import TermDictionary
+from kb.search.lexicon.files import function_words
 from kb.search.lexicon.matching import Lexicon
 from kb.search.query.did_you_mean import did_you_mean
 from kb.search.query.spelling import Speller
@@ -76,7 +77,7 @@ class QueryExpander:
             readings = self._equals.readings(meant, lexicon)
         translation = self._equals.translation(query, readings)
         if translation:
-            query = _without_function_words(replace(query, meant=translation), lexicon)
+            query = _without_function_words(replace(query, meant=translation))
         query = self._equals.widened(query, readings)
         return query if prefix else replace(query, settled=True)
 
@@ -125,12 +126,12 @@ def _quiet(term: QueryTerm) -> QueryTerm:
     return replace(term, shares=tuple(share * _QUIET for share in term.shares))
 
 
-def _without_function_words(query: ExpandedQuery, lexicon: Lexicon) -> ExpandedQuery:
+def _without_function_words(query: ExpandedQuery) -> ExpandedQuery:
     """A query in another language: its "die" is no English word that pages happen to have, and
     nobody misses its "wie".
     """
-    terms = tuple(term for term in query.terms if not lexicon.is_function_word(term.word))
-    unknown = tuple(word for word in query.unknown if not lexicon.is_function_word(word))
+    terms = tuple(term for term in query.terms if term.word not in function_words())
+    unknown = tuple(word for word in query.unknown if word not in function_words())
     return replace(query, terms=terms, unknown=unknown)
 
 

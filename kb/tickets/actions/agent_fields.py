@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from kb.errors import Conflict, Invalid
 from kb.sla.form_fields import SiteField, check_field
 from kb.sla.policy import SlaPolicy
+from kb.text import clean_text
 from kb.tickets.changeset import Effects, TicketFacts
 from kb.tickets.decision import Command, Context
 from kb.tickets.lifecycle import Verb
@@ -37,7 +38,7 @@ def record(values: Mapping[str, str], policy: SlaPolicy) -> Command:
     errors: dict[str, str] = {}
     for key, own in agent_fields(policy).items():
         if key in values:
-            checked[key], sentence = check_field(own, values[key])
+            checked[key], sentence = check_field(own, clean_text(values[key]))
             if sentence:
                 errors[key] = sentence
     if errors:

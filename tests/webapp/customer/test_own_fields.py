@@ -273,7 +273,8 @@ def test_agents_set_fields_that_only_agents_see(site: Portal) -> None:
     assert number not in alice.page("/tickets?words=0x2f7a&status=all")
     shown = alice.page(f"/tickets/{number}")
     assert "0x2f7a" not in shown + str(alice.get(f"/api/v1/tickets/{number}").get_json())
-    for again in ({**trace, "key": "two"}, {"trace": "x" * 1001, "key": "three"}):
+    same = {"trace": "\u202eoverflow\x07 0x2f7a", "key": "same"}  # nobody sees the difference
+    for again in ({**trace, "key": "two"}, same, {"trace": "x" * 1001, "key": "three"}):
         assert bob.post(f"/desk/{number}/fields", again).status_code in (409, 422)
     assert bob.post(f"/desk/{number}/fields", {"trace": "", "key": "four"}).status_code == 303
     assert 'data-field="trace"' not in bob.page(f"/desk/{number}")

@@ -361,7 +361,8 @@ def test_a_log_in_the_description_gets_suggestions_for_its_error(visit: Door) ->
     expect(page.locator("#description")).to_have_value(LOG)
 
 
-def test_a_log_pasted_into_the_title_is_searched_for_its_error(visit: Door) -> None:
+@pytest.mark.parametrize("lines", [30, 60_000])  # a kilobyte and more than a megabyte
+def test_a_log_pasted_into_the_title_is_searched_for_its_error(visit: Door, lines: int) -> None:
     page = visit().go("/tickets/new")
     page.locator("#title").focus()
     page.evaluate(
@@ -371,7 +372,7 @@ def test_a_log_pasted_into_the_title_is_searched_for_its_error(visit: Door) -> N
           const paste = new ClipboardEvent("paste", { clipboardData: data, cancelable: true });
           document.querySelector("#title").dispatchEvent(paste);
         }""",
-        "INFO Downloading part 1\n" * 30 + LOG,
+        "INFO Downloading part 1\n" * lines + LOG,
     )
     expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
     expect(page.locator(".suggest-status")).to_contain_text("paper jam in the press")

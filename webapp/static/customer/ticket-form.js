@@ -2,6 +2,7 @@
 // that follow the product, a draft, and filing without leaving the page. Without it, the plain form files the ticket.
 
 import * as draft from "../shared/draft.js";
+import { bothEnds } from "../shared/combobox.js";
 import { Reader } from "./reader.js";
 
 const MIN_QUERY_LENGTH = 3; // characters, as in combobox.js
@@ -272,7 +273,6 @@ function showProblems() {
 
 const DESCRIPTION_PAUSE = 900; // ms without a key
 const MIN_DESCRIPTION = 20; // characters
-const MAX_DESCRIPTION = 200_000; // characters; of a longer one, its beginning and its end are sent
 const forDescription = document.querySelector("[data-description-suggestions]");
 let descriptionTimer;
 let descriptionRequest;
@@ -283,12 +283,11 @@ async function suggestForDescription() {
   if (text.length < MIN_DESCRIPTION) return showForDescription(null);
 
   const request = (descriptionRequest = new AbortController());
-  const half = MAX_DESCRIPTION / 2;
-  const q = text.length > MAX_DESCRIPTION ? `${text.slice(0, half)}\n${text.slice(-half)}` : text;
+  const q = bothEnds(`${field("title").value}\n${text}`);
   try {
     const response = await fetch(`${suggest.getAttribute("src")}?limit=3&settled=1`, {
       method: "POST",
-      body: JSON.stringify({ q: `${field("title").value}\n${q}` }),
+      body: JSON.stringify({ q }),
       headers: { "Content-Type": "application/json", Accept: "application/json" },
       signal: request.signal,
     });

@@ -1,14 +1,14 @@
 // Suggestions for one text input: asks while somebody types and shows a list. The form works without it.
 //
 // Pattern: the combobox with a listbox of the WAI-ARIA Authoring Practices; the focus stays in the input. Text enters
-// the page as text nodes only. /embed.js contains this file too, so it imports nothing and touches nothing but the
-// input and the elements that it creates.
+// the page as text nodes only; nothing is touched but the input and the elements that are created here.
 
 const DEBOUNCE = 120; // ms without a key before a request
 const TIMEOUT = 4000; // ms before a request is given up
 const SETTLED = 2000; // ms without a key after which the query counts as meant
 const MIN_LENGTH = 3; // characters
 const MAX_LENGTH = 256; // characters in an address; a longer text, such as a pasted log, is posted where allowed
+const MAX_TEXT = 200_000; // characters that are posted; of a longer text, its beginning and its end
 const KIND_TITLES = { doc: "Guide", faq: "FAQ", forum: "Forum", problem: "Known problem" };
 
 let instances = 0;
@@ -18,6 +18,12 @@ function createElement(tag, className, text) {
   if (className) element.className = className;
   if (text) element.textContent = text;
   return element;
+}
+
+// What of a text is asked about: of a pasted log of megabytes, its beginning and its end.
+export function bothEnds(text) {
+  if (text.length <= MAX_TEXT) return text;
+  return `${text.slice(0, MAX_TEXT / 2)}\n${text.slice(-MAX_TEXT / 2)}`;
 }
 
 // The text of ``element`` is in ``language``; its first letter tells the direction.
@@ -169,7 +175,7 @@ export class Suggestions {
     }
     options.method = "POST";
     options.headers["Content-Type"] = "application/json";
-    options.body = JSON.stringify({ q: query });
+    options.body = JSON.stringify({ q: bothEnds(query) });
     return [`${this.options.src}?limit=${limit}`, options];
   }
 

@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CACHE := .cache
-# Images of Python often set it. Each of the many processes that tests start would compile all sources again.
+# Container images of Python often set it; each of the many processes of a test run would then compile all sources again.
 unexport PYTHONDONTWRITEBYTECODE
-# Tests wait half of their time for browsers, servers and processes: two at once for each core.
+# Tests spend half of their time waiting for browsers, servers and processes, so run two for each core.
 AT_ONCE ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
 
 # What reads and writes the database is tested on PostgreSQL as well, if there is one.

@@ -36,7 +36,7 @@ def main() -> None:
         type=int,
         default=sys.maxsize,
         metavar="N",
-        help="passages that the sentence encoder reads first, some 30 ms each; all by default",
+        help="passages that the sentence encoder reads first, about 30 ms each; all by default",
     )
     options = parser.parse_args()
     data = corpora.data()

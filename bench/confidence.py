@@ -1,20 +1,23 @@
-"""What the suggestion box shows on unlike sites; and the fit of the model that decides it.
+"""What the suggestion box shows on different sites, and the fit of the model that decides it.
 
     python -m bench.confidence [--sites NAME ...] [--queries N] [--drafts] [--keep FOLDER]
     python -m bench.confidence --fit [--sets NAME ...] [--queries N] [--settled]
 
-The first prints for each site (see ``bench.sites``), published and read by the sentence encoder as
-in the product, while somebody types and at a pause: of the questions that it answers, how many have
-a right page among those that are shown, and first, and how many are shown nothing; and of those
-that it does not answer, how many are shown something. ``--drafts`` asks before anything is read.
+The first command publishes each site (see ``bench.sites``) and lets the sentence encoder read it,
+as in the product. For each site, while somebody types and at a pause, it prints for how many
+answerable questions a right page is shown, is shown first, or nothing is shown, and for how many
+unanswerable questions anything is shown. With ``--drafts``, it asks before the encoder has read
+anything.
 
-The second fits the weights for ``kb/search/weights.py`` on several sites, and prints them; and for
-each site, with weights fitted on all others: how well answerable queries are told from the rest
-(AUC), how many of them keep their answer when a tenth of the others is shown something, and at
-which log-odds that is. Run it again whenever the evidence changes: another analysis, other vectors.
+The second command fits the weights for ``kb/search/weights.py`` on several sites, and prints them.
+For each site, with weights fitted on all others, it also prints how well answerable queries are
+told from the others (AUC), how many of them keep their answer if a tenth of the others is shown
+something, and at which log-odds that is. Run it again whenever the evidence changes, for example
+after a change of the analysis or of the vectors.
+
 Needs the judged sets (``KB_BENCH_DATA``): sets in BEIR layout, and trees with titles.jsonl, which
-are indexed whole. With ``--settled``, the sentence encoder reads queries, and the passages of
-judged sets.
+are indexed completely. With ``--settled``, the sentence encoder reads the queries, and the passages
+of the judged sets.
 
 A conditional logit: the candidates of a query compete with each other and with "none of these".
 Negatives are queries out of scope and the bundled foreign questions; positives, beside judged
@@ -106,8 +109,10 @@ def main() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What is shown for the questions of one site, as shares; and the log-odds that a tenth of its
-    unanswerable questions exceeds, and a tenth of the bundled foreign ones.
+    """What is shown for the questions of one site, as shares.
+
+    Also the log-odds that a tenth of its unanswerable questions exceeds, and those that a tenth of
+    the bundled foreign questions exceeds.
     """
 
     right: float
@@ -119,7 +124,7 @@ class Shown:
 
 
 def print_shown(names: Sequence[str], most: int, read: bool, kept: Path | None) -> None:
-    """The table of what is shown, of each site and in the mean."""
+    """The table of what is shown, for each site and on average."""
     columns = [field.name for field in fields(Shown)]
     heads = "".join(f"{head:>8}" for head in columns)
     print(f"{'site':<20} {'':<8} {'questions':>9}{heads}")

@@ -3,14 +3,14 @@
     python -m bench.crash_tickets [--kills 200] [--writers 3]
         [--postgresql ADDRESS [--server-kills 10] [--restart COMMAND]]
 
-Kills writers and a sweeper with SIGKILL at random instants, then opens the database again: every
-number that was printed is there exactly once with its event, promise and notice, no ticket is half
-there, and SQLite finds no fault.
+Kills writers and a sweeper with SIGKILL at random moments, then opens the database again: every
+number that was printed is there exactly once with its event, promise and notice, no ticket is
+incomplete, and SQLite finds no damage.
 
-With ``--postgresql``, an empty database of a server on this machine, ``--server-kills`` also kills
-that many of the server's processes, after which it ends all others and recovers, while the writers
-go on; ``--restart`` is a command that restarts the server, and takes turns with them. Writers try
-again with the same key, as a browser does.
+``--postgresql`` is the address of an empty database of a server on this machine. ``--server-kills``
+then also kills that many of the server's processes while the writers continue; after each, the
+server ends all its other processes and recovers. With ``--restart``, a command that restarts the
+server, kills and restarts alternate. Writers try again with the same key, as a browser does.
 """
 
 from __future__ import annotations
@@ -83,12 +83,12 @@ def main() -> None:
             crashes.kill_server(options.server_kills, options.restart)
         print(
             f"{crashes.killed} kills, {len(crashes.acknowledged):,} acknowledged tickets: none "
-            f"lost, none twice, none half; the database is sound"
+            f"lost, duplicated or incomplete; the database is undamaged"
         )
 
 
 class Crashes:
-    """Processes that file and sweep, and what they were told."""
+    """Processes that file and sweep, and the ticket numbers that they got."""
 
     def __init__(
         self, data: Path, postgresql: str | None, writers: int, rng: random.Random

@@ -128,7 +128,7 @@ def _unchanged(site: Site, amount: int) -> Iterable[bytes]:
 
 
 def _searches(path: str, part: int) -> Callable[[Site, int], Iterable[bytes]]:
-    """Searches for one of two halves of the titles: answers are kept for whoever asks again."""
+    """Searches for one of the two halves of the titles, because repeated searches are cached."""
 
     def requests(site: Site, amount: int) -> Iterable[bytes]:
         half = site.titles[part::2]
@@ -388,8 +388,9 @@ def server_at(data: Path, limits: dict[str, str], titles: list[str]) -> Iterator
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Returns when a server process answers. What the server says until then is repeated: it
-    compiles, or waits for something to be mended. Exits when it has ended or takes too long.
+    """Returns when a server process answers; exits if the server ends or takes too long.
+
+    Until then, its messages are printed: it may be compiling, or waiting for a correction.
     """
     told, end = 0, time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < end:

@@ -4,11 +4,11 @@
 
 Fills a new portal with a year of made-up visits, tickets, searches and votes. The worker's own code
 counts the newest three weeks of visits and tickets, and the sums of the first of these weeks are
-copied to all weeks before, so that no table of sums is smaller than it would be. Older visits and
-tickets have no events, which the page does not read. Prints what each part of the report takes for
-30, 90 and 365 days, and the whole page, as a signed-in agent gets it: the CPU time of the process,
-which includes SQLite, and the time that passes, which is longer on a busy machine. With --data, the
-portal is kept there and used again.
+copied to all earlier weeks, so that every table of sums has its real size. Older visits and tickets
+have no events, because the page does not read them. Prints how long each part of the report takes
+for 30, 90 and 365 days, and the whole page as a signed-in agent gets it: the CPU time of the
+process, which includes SQLite, and the elapsed time, which is longer on a busy machine. With
+--data, the portal is kept in that folder and used again.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def _is_open(serial: int, total: int) -> bool:
 
 
 def _times(serial: int, total: int) -> tuple[int, int, int]:
-    """When a ticket was filed, answered and solved: the same whoever asks."""
+    """When a ticket was filed, answered and solved; always the same for the same ticket."""
     chance = random.Random(serial)
     filed = _begins(serial, total)
     answered = filed + int(HOUR * chance.lognormvariate(1.5, 1))
@@ -270,7 +270,7 @@ def _votes(chance: random.Random) -> Rows:
 
 
 def copy_sums(connection: Connection) -> None:
-    """The sums of the first week that was counted, to all weeks before it."""
+    """Copies the sums of the first week that was counted to all weeks before it."""
     for table in SUMS:
         names = [column.name for column in table.columns]
         chosen = ", ".join(f"{name} - :ago" if name in ("day", "week") else name for name in names)
@@ -313,7 +313,7 @@ def timed(what: str) -> Iterator[None]:
 
 
 def milliseconds(call: Callable[[], object]) -> tuple[float, float]:
-    """The median of some runs: CPU, and what passed."""
+    """The median of some runs: CPU time and elapsed time."""
     cpu, passed = [], []
     for _ in range(RUNS):
         began, worked = time.perf_counter(), time.process_time()
@@ -347,7 +347,7 @@ def measure(folder: Path, visits: int, tickets: int) -> None:
         marker.touch()
 
     periods = [Period(NOW.date() - dt.timedelta(days=days - 1), NOW.date()) for days in DAYS]
-    print("\nMilliseconds of CPU, and those that pass, at the median\n")
+    print("\nMilliseconds of CPU and elapsed milliseconds, median\n")
     print(f"| | {' | '.join(f'{days} days' for days in DAYS)} |\n|---|{'---|' * len(DAYS)}")
     with database.read() as connection:
         for name, part in PARTS.items():

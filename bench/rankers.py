@@ -1,9 +1,9 @@
 """Simpler rankers that the relevance of our answers is compared with, on the same judged sets.
 
 BM25 by bm25s (Lucene variant, k1 1.2, b .75, Snowball English, Lucene's stop words), SQLite's FTS5
-(porter stems) and tantivy (English stems, conjunctions never). The packages are installed into a
-folder of their own on first use, never into the product's environment; a ranker that cannot be
-installed is left out. A query's own document is left out of the answers.
+(Porter stems) and tantivy (English stems, any of the words). The packages are installed into a
+separate folder on first use, never into the product's environment. A ranker that cannot be
+installed is skipped. A query's own document is removed from the answers.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from kb.search.evaluation import (
 )
 
 PACKAGES = corpora.ROOT / "bench" / ".cache" / "peers"
-#: How many words of the text a word of the title counts as; the best for all queries of a set is
-#: the tuned peer.
+#: How many words of the text one word of the title counts as. The weight that is best for all
+#: queries of a set makes the tuned peer.
 TITLE_WEIGHTS = (1, 2, 4)
-#: What the scores of articles are multiplied by in mixed sets; likewise.
+#: The factors for the scores of articles in mixed sets; tuned in the same way.
 ARTICLE_BOOSTS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 BOOSTED = 2000  # hits among which articles are boosted
 
@@ -153,7 +153,7 @@ Ranker = type[Bm25] | type[Fts5] | type[Tantivy]
 
 @dataclass(frozen=True, slots=True)
 class TunedPeer:
-    """A ranker with what suits the very queries that it is asked best."""
+    """A ranker with the setting that is best for exactly the queries that it is asked."""
 
     name: str
     answers: RankedAnswers
@@ -203,7 +203,7 @@ def _installed() -> Sequence[Ranker]:
     try:
         _package("tantivy")
     except subprocess.CalledProcessError:
-        print("tantivy could not be installed; it is left out.", file=sys.stderr)
+        print("tantivy could not be installed and is skipped.", file=sys.stderr)
     else:
         rankers.append(Tantivy)
     return rankers
@@ -214,7 +214,7 @@ def _words(text: str) -> list[str]:
 
 
 def _is_plain(word: str) -> bool:
-    """Whether a word is indexed by the peer too, which has no single Han characters."""
+    """Whether the peer indexes a word, too. It does not index single Han characters."""
     return len(word) > 1
 
 

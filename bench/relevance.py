@@ -66,8 +66,9 @@ MIXED_GOAL = 1.0  # of articles beside articles alone, and of threads beside BM2
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One set: the metric of each column for us and for BM25, our abstention metrics, and the peers
-    that are tuned to whole queries.
+    """One set: each column's metric for us and for BM25, our abstention metrics, and tuned peers.
+
+    The peers are tuned to whole queries.
     """
 
     ours: dict[str, float]
@@ -125,7 +126,7 @@ class Bench:
         return sample_queries(evaluation.read_judged_set(self.folder / name, split), self.queries)
 
     def print_sets(self, names: Sequence[str]) -> None:
-        """Sets of one kind and mixed ones."""
+        """Prints the sets of one kind and the mixed ones."""
         print(
             f"{'':<15} {'typed nDCG@10':>20} {'at a pause nDCG@10':>20} "
             f"{'15 chars MRR@10':>20} {'25 chars MRR@10':>20} "
@@ -152,7 +153,7 @@ class Bench:
                 print(f"{name}, {column:<4}: {values}")
 
     def print_errors(self, names: Sequence[str]) -> None:
-        """Each tool's pages, asked for error lines, messages and long logs: us / BM25."""
+        """Prints the results for each tool's error lines, messages and long logs: ours / BM25."""
         print(f"\n{'errors, nDCG@10':<20} " + " ".join(f"{part:>15}" for part in ERROR_GOALS))
         ours: dict[str, list[float]] = {part: [] for part in ERROR_GOALS}
         for name in names:
@@ -174,8 +175,9 @@ class Bench:
         print(f"{'goal':<20} " + " ".join(f"{goal:>15.2f}" for goal in ERROR_GOALS.values()))
 
     def print_languages(self, names: Sequence[str]) -> None:
-        """Sites whose documents say their language, beside unstemmed BM25 (title three times,
-        characters of scripts without spaces by pairs).
+        """Prints sites whose documents state their language, beside unstemmed BM25.
+
+        BM25 counts the title three times, and reads scripts without spaces as pairs of characters.
         """
         print(f"\n{'languages, nDCG@10':<20} {'headings':>23} {'words of links':>23}")
         least = math.inf

@@ -1,4 +1,4 @@
-"""Sites for benches: help centres with questions, published and read as the product does.
+"""Sites for benches: help centres with questions, published and read as in the product.
 
 The shipped sites with their everyday titles, and where ``KB_BENCH_DATA`` has them, handbooks and
 judged sets with questions that nothing answers.
@@ -32,11 +32,11 @@ JUDGED = ("faq-bank", "faq-insurance", "faq-bot-makers")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a visitor types, and the ids of the documents that answer it; none for nothing."""
+    """What a visitor types, and the ids of the documents that answer it, which may be none."""
 
     text: str
     answers: frozenset[str]
-    itself: str = ""  # a document that is the question, and no answer
+    itself: str = ""  # a document that is the question itself, not an answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Site:
 
 
 def names() -> tuple[str, ...]:
-    """The sites that are here."""
+    """The sites that are available."""
     return SHIPPED if corpora.data() is None else (*SHIPPED, *natural.TREES, *JUDGED)
 
 
@@ -55,10 +55,10 @@ def names() -> tuple[str, ...]:
 def published(
     name: str, *, read: bool = True, most: int | None = None, kept: Path | None = None
 ) -> Iterator[Site]:
-    """A site with at most so many questions of each kind, with and without an answer.
+    """A published site, with a limited number of questions with and without an answer.
 
-    Published first, and then, unless ``read`` is false, read by the sentence encoder. Its index is
-    ``kept`` for the next run in a folder there.
+    Unless ``read`` is false, the sentence encoder has read it. If ``kept`` is a folder, the index
+    is kept there for the next run.
     """
     place = temporary_folder("kb-site-") if kept is None else nullcontext(kept / f"{name}-{read}")
     with place as data:

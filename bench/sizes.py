@@ -181,7 +181,7 @@ def _table(counts: list[int], sizes: list[dict[str, float]], filed: dict[str, fl
 
 
 def _of_opensearch() -> str:
-    """Those of a cluster, which ``bench.opensearch`` measures, stay as they are."""
+    """Writes the coefficients, except those of a cluster, which ``bench.opensearch`` measures."""
     _, heading, rows = TABLE.read_text("utf-8").partition("\n[opensearch]")
     return heading + rows
 

@@ -6,9 +6,10 @@
 Fills a database through SQL (with the rows that the desk itself would write), then measures with
 the desk: filing with fsync, pages of the queue, words, a sweep of 10,000 due targets, bytes on
 disk, and 8 processes filing 50 tickets a second together. Prints one line for each, with its goal.
-With ``--postgresql``, an empty database, the tickets are moved there first, as `kb database move`
-does, and measured there; ``--copies`` makes the server copy each of them, which simulates more
-tickets than can be filled in within an hour. ``bench.scale`` measures many writers.
+With ``--postgresql``, the address of an empty database, the tickets are first moved there, as
+`kb database move` does, and measured there. ``--copies`` makes the server copy each ticket, which
+simulates more tickets than could be filled in within an hour. ``bench.scale`` measures many
+writers.
 """
 
 from __future__ import annotations
@@ -163,13 +164,13 @@ def _move(data: Path, postgresql: str, count: int) -> None:
 
 
 def _copy(postgresql: str, copies: int, count: int) -> None:
-    """Each ticket again and again under further numbers, by the server itself.
+    """Lets the server itself copy each ticket under further numbers.
 
-    A word that one ticket had is then one of ``1 + copies``, and the same letters come at the same
-    seconds; everything else is as large as if it had been filed.
+    A word that was in one ticket is then in ``1 + copies``, and the copies have the same text and
+    times. Everything else is as large as if the tickets had been filed.
     """
     begun = time.perf_counter()
-    # The product's own connections would not wait for so long.
+    # The product's own connections would time out.
     engine = create_engine(make_url(postgresql).set(drivername="postgresql+psycopg"))
     with engine.begin() as connection:
         of_tickets, of_events, of_targets = (

@@ -112,7 +112,7 @@ class DocumentCollector:
     ) -> Mapping[str, frozenset[int]]:
         """Read the files of the plan and add their documents; the repeated blocks of all sites.
 
-        Images are copied to ``media`` (None: nowhere). ``aliases`` are those of curations.
+        Images are copied to ``media``, unless it is None. ``aliases`` are those in the curations.
         """
         boilerplate = {**self.plan.boilerplate, **self._survey_sites(pool)}
         site_index = self.plan.ids.site_index(self.files, boilerplate, media, today, front_matter)

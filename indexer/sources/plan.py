@@ -50,8 +50,9 @@ def plan_reading(
     today: dt.date,
     renamed: Set[str] = frozenset(),
 ) -> ReadingPlan:
-    """What differs from ``previous``, and what must be read; ``full`` reads everything. Documents
-    that are ``renamed`` have other aliases than before.
+    """What differs from ``previous``, and what must be read; ``full`` reads everything.
+
+    The aliases of ``renamed`` documents have changed.
     """
     difference = ledger.difference(previous.entries, files, file_digest)
     if full:

@@ -164,7 +164,7 @@ def suggest(
 
 
 def _print_considered(considered: Considered) -> None:
-    """Why suggestions were shown or not: what speaks for and against the best pages."""
+    """Prints why suggestions were shown or not: what speaks for and against the best pages."""
     click.echo(considered.sentence())
     for document in considered.candidates:
         shown = "shown" if document.shown else "not shown"

@@ -185,7 +185,7 @@ class IndexWriter(Protocol):
     def __exit__(self, *raised: Any) -> None: ...
 
     def carry_over_all_but(self, ids: Iterable[str]) -> int:
-        """Keep all documents of the last generation but these; returns how many it keeps."""
+        """Keep all documents of the last generation except these; returns how many it keeps."""
 
     def add(self, document: Document) -> None: ...
 

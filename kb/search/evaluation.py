@@ -149,9 +149,7 @@ def _document(row: dict[str, Any]) -> Document:
 
 
 def _sections(text: str) -> tuple[Section, ...]:
-    """The text under each Markdown heading, as a page's would be read; most judged sets of manuals
-    are in Markdown.
-    """
+    """The text under each Markdown heading, as on a page: most judged manuals are in Markdown."""
     code = _fenced_code(text)
     headings = [
         heading
@@ -174,7 +172,7 @@ def _section(path: tuple[str, ...], text: str) -> Section:
 
 
 def _fenced_code(text: str) -> tuple[Region, ...]:
-    """The code blocks of Markdown; no directives."""
+    """The fenced code blocks of Markdown, without directives."""
     return tuple(
         Region(RegionKind.CODE, fence.start(), fence.end()) for fence in _FENCED.finditer(text)
     )

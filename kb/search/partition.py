@@ -396,7 +396,7 @@ class Partition:
         ]
 
     def _all_of(self, kind: DocumentKind) -> Iterator[Listed]:
-        """What sections are made of; they show summaries as the store has them."""
+        """The documents of which sections are made, without summaries: the store has those."""
         for number, (_, _, title, (*_, place)) in self._stored(kind):
             placed = Place.from_json(place)._replace(summary="")
             yield Listed(number, title, placed, int(self.values.day[number]))
@@ -405,7 +405,7 @@ class Partition:
         """Each document of a kind, and what hits show of it."""
         low, high = self.values.range_of(kind)
         for start in range(low, high, _READ_AT_ONCE):
-            # All at once would take 100 MB among 100,000 documents.
+            # Reading all 100,000 documents at once would take 100 MB.
             rows = self.values.row[start : min(high, start + _READ_AT_ONCE)].tolist()
             yield from enumerate(self._store.shown(rows), start)
 

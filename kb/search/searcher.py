@@ -226,7 +226,7 @@ class Searcher:
         standpoint: Standpoint = ANYWHERE,
         settled: bool = False,
     ) -> Mapping[str, Team]:
-        """Document -> the ranking that picked it, as ``suggest`` shows them."""
+        """Document -> the ranking that picked it, for the documents that ``suggest`` shows."""
         return self._arms(self._current(), trial).teams(
             title,
             audience,
@@ -241,7 +241,7 @@ class Searcher:
     def result_teams(
         self, query: str, trial: Trial, *, audience: str, language: str = ""
     ) -> Mapping[str, Team]:
-        """Document -> the ranking that picked it, as ``search`` shows them."""
+        """Document -> the ranking that picked it, for the documents that ``search`` shows."""
         snapshot = self._current()
         present, candidate = (
             self._search(
@@ -292,7 +292,7 @@ class Searcher:
         return document
 
     def titles(self, document_ids: Iterable[str], *, audience: str = PUBLIC) -> dict[str, str]:
-        """The titles of those documents that are there and that ``audience`` may see."""
+        """The titles of those documents that exist and that ``audience`` may see."""
         snapshot = self._current()
         titles = ((name, snapshot.title(name, audience)) for name in document_ids)
         return {name: title for name, title in titles if title is not None}

@@ -134,7 +134,7 @@ def worth_showing(
 
 
 def least_confidence(confidences: Totals) -> float:
-    """What a document needs to be shown beside the others."""
+    """The confidence that a document needs to be shown beside others."""
     best = float(confidences.max(initial=0.0))
     return weights.BESIDE if best >= weights.STRONG else min(weights.PERHAPS, best)
 
@@ -246,7 +246,7 @@ class Snapshot:
         ]
         hits: tuple[Hit, ...] = ()
         quoted = None
-        if placed:  # as for about half of what is typed
+        if placed:  # about half of the texts that are typed get no suggestions
             display = reader.display(query)
             hits = display.hits(placed)
             quoted = self._answer(display, placed[:1], confidences)
@@ -288,7 +288,7 @@ class Snapshot:
         threshold: float,
         chosen: Positions,
     ) -> Considered:
-        """Why the best candidates are shown or not; those ``chosen`` are."""
+        """Why the best candidates are shown or not; the ``chosen`` ones are shown."""
         count = min(weights.CONSIDERED, judgement.own.size)
         hits = display.hits(list(map(Placed, ranking.documents[:count].tolist())))
         return Considered(
@@ -438,8 +438,9 @@ class Snapshot:
 
     @staticmethod
     def _answer(display: Display, best: Sequence[Placed], confidences: Totals) -> Answer | None:
-        """What the first document that is shown says word for word, when it clearly answers: no
-        other has nearly its confidence.
+        """What the first document says word for word, if it clearly answers.
+
+        It does if its confidence is high and no other document comes near it.
         """
         for document in best:
             sure = document.confidence or 0.0
@@ -481,8 +482,9 @@ class Snapshot:
     def related(
         self, document_id: str, audience: str, limit: int, *, deadline: float
     ) -> tuple[Hit, ...]:
-        """Other documents like this one, best first, as lists show them. Those of articles that are
-        read are kept: they take half of the work for a page.
+        """Other documents like this one, best first, as lists show them.
+
+        They are cached for each article, because finding them is half of the work for its page.
         """
         key = (document_id, audience, limit)
         if key in self._related:

@@ -105,7 +105,7 @@ CONFIDENCE = MappingProxyType(
         "complete": 0.41,
         "missing": -1.62,
         "corrected": 0.0,
-        "common": -5.0,  # by hand: nobody asks "how do i" and waits for an answer
+        "common": -5.0,  # by hand: nobody types only "how do i" and expects an answer
         "behind": -0.87,
     }
 )
@@ -130,7 +130,7 @@ CONFIDENCE_READ = MappingProxyType(
         "behind": -0.78,
     }
 )
-CONFIDENCE_READ_BIAS = -4.77  # so that one threshold lets through as many as while typed
+CONFIDENCE_READ_BIAS = -4.77  # so that one threshold lets through as many as while typing
 #: The same for an index or a query without meanings; on the same scale, so that one threshold
 #: holds for all.
 CONFIDENCE_BY_WORDS = MappingProxyType(
@@ -154,10 +154,10 @@ CONFIDENCE_BY_WORDS = MappingProxyType(
 CONFIDENCE_BY_WORDS_BIAS = -2.18
 #: Log-odds below which nothing is shown, where a site has not been calibrated.
 THRESHOLD = 0.15
-#: The log-odds that a tenth of a site's questions without an answer exceeds, by what a tenth of the
-#: bundled foreign ones exceeds: an offset, and the share that counts; within these limits, beyond
-#: which more says no more. And how fast fewer exceed more, of a logistic distribution. From nine
-#: sites; bench/confidence.py prints what each of them says.
+#: The log-odds that a tenth of a site's questions without an answer exceeds: an offset, plus this
+#: share of what a tenth of the bundled foreign questions exceeds, clipped to ``FOREIGN_TENTHS``.
+#: The log-odds have a logistic distribution with the scale ``OUT_OF_SCOPE_SPREAD``. Measured on
+#: nine sites; bench/confidence.py prints the values of each.
 OUT_OF_SCOPE_TENTH = (0.7, 0.4)
 FOREIGN_TENTHS = (-3.0, -0.8)
 OUT_OF_SCOPE_SPREAD = 1.0
@@ -177,7 +177,7 @@ ALONE = 1.5  # where its own log-odds are higher than these: it is only that oth
 #: shown in its place.
 AS_GOOD = 0.9
 SURE = 0.55  # a suggestion of this confidence is quoted above the list, if words agree
-CLEAR = 0.8  # unless the next one has this share of its confidence: then either may answer
+CLEAR = 0.8  # unless another has more than this share of its confidence: then either may answer
 CERTAIN = 0.65  # one of this confidence, whichever words it answers in
 
 COMPLETIONS = 100  # most frequent words that a prefix may stand for

@@ -1,4 +1,4 @@
-"""What somebody without a mouse does."""
+"""The actions of somebody without a mouse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SEEN = """() => {
 
 
 def tab_to(page: Page, selector: str) -> None:
-    """Presses Tab until the focus is there; it must be seen."""
+    """Presses Tab until the focus is there; the focus must be visible."""
     target = page.locator(selector)
     for _ in range(150):
         page.keyboard.press("Tab")

@@ -61,7 +61,7 @@ PERSON_ROWS = select(
     _CONTACT_ROLES.label("contact_roles"),
 ).select_from(PEOPLE.outerjoin(ORGANISATIONS))
 _ACTIVE_PERSON = PERSON_ROWS.where(PEOPLE.c.active)
-# Building a statement takes as long as executing it: these are asked by many requests.
+# Building a statement takes as long as executing it, and many requests need these.
 _BY_ID = _ACTIVE_PERSON.where(PEOPLE.c.id == bindparam("person_id"))
 _BY_EMAIL = _ACTIVE_PERSON.where(
     PEOPLE.c.email == bindparam("email"), PEOPLE.c.guest == bindparam("guest")

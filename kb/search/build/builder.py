@@ -87,7 +87,7 @@ BuildProgress = Callable[[str, int, int], None]
 
 
 class _Reread(NamedTuple):
-    """A document that was not carried over: it was read, or is gone (``row`` is -1)."""
+    """A document that was not carried over: it was read again, or is gone (``row`` is -1)."""
 
     row: int
     row_then: int  # -1 for a new one
@@ -138,9 +138,9 @@ class IndexBuilder:
         self.curations: Mapping[str, Any] = {}  # see ``Generation.curations``
 
         self._kinds: Counter[str] = Counter()
-        #: Rows of the previous generation, ascending; they are the first ones of this one.
+        #: Rows of the previous generation, ascending; they become the first rows of this one.
         self._carried_over: Rows = np.zeros(0, dtype=np.int64)
-        self._dropped: Rows | None = None  # those that are not; None if nothing is carried over
+        self._dropped: Rows | None = None  # rows not carried over; None if nothing is carried over
         #: Of each file of arrays: its documents, those that changed, and whether any was lost.
         self._changes: dict[str, tuple[int, int, bool]] = {}
         self.warning = ""  # what was not confirmed when the generation was released
@@ -197,12 +197,12 @@ class IndexBuilder:
             self._kinds[document.kind] += 1
 
     def carry_over_all_but(self, ids: Iterable[str]) -> int:
-        """Take over all documents of the previous generation but these, unread; before anything is
-        added.
+        """Take over all documents of the previous generation except these, without reading them.
 
-        Returns how many it takes over; the others have to be added.
+        Call it before adding any document. Returns how many it takes over; if 0, all documents have
+        to be added.
         """
-        # The words of another format were read in another way, or are not there.
+        # Another format read words differently, or did not store them.
         if self.previous is None or self.previous.manifest.format != INDEX_FORMAT:
             return 0
 
@@ -308,7 +308,7 @@ class IndexBuilder:
         )
 
     def _write_words(self) -> None:
-        """The words of the documents of each segment, in a file beside it."""
+        """Write the words of each segment's documents to a file beside the segment."""
         number = 0
         for segment in self._built.segments:
             name = segment_file(segment.name, WORDS_FILE)
@@ -320,7 +320,7 @@ class IndexBuilder:
             self._checksums.begin([name])
 
     def _index(self, rows: Rows | None = None) -> ForwardIndex:
-        """The words of the documents at some rows, or of all."""
+        """The words of the documents at these ``rows``, or of all documents."""
         if rows is None or rows.size == len(self._built):
             return self._whole_index
         return ForwardIndex.read(self._built, rows)
@@ -332,7 +332,7 @@ class IndexBuilder:
         return ForwardIndex.read(self._built, spill=self._spill)
 
     def _find_meanings(self) -> None:
-        """The meanings of the passages of each segment, in a file beside it."""
+        """Write the meanings of each segment's passages to a file beside the segment."""
         segments, rows = [], []
         for segment in self._built.segments:
             name = segment_file(segment.name, MEANINGS_FILE)
@@ -502,9 +502,9 @@ class IndexBuilder:
         numbers[: self._carried_over.size] = number_then[self._carried_over]
         numbers_of_all = numbers.copy()
 
-        # What was carried over is as it was; everything else was read or is gone. A document that
-        # was read again but says the same counts as unchanged: it may have been read only because
-        # of a hidden one, and that must leave no trace.
+        # What was carried over is unchanged; everything else was read again or is gone. A document
+        # that was read again but is the same counts as unchanged: it may have been read only
+        # because of a hidden document, and that must leave no trace.
         changed, lost, lost_article = 0, False, False
         for document in self._reread:
             is_seen = document.audience in visible
@@ -536,7 +536,7 @@ class IndexBuilder:
 
     @functools.cached_property
     def _reread(self) -> list[_Reread]:
-        """The documents that were not carried over: read, or gone."""
+        """The documents that were not carried over: read again, or gone."""
         fresh, then, built = set(self._difference.fresh), self._previous_store, self._built
         rereads, rows_seen = [], set()
         for row in range(self._carried_over.size, len(built)):

@@ -1,11 +1,13 @@
 """Calibration: how sure a site has to be before it suggests anything, measured without labels.
 
-How certain the model of ``scoring.confidence`` is of what it cannot know differs between sites. So
-each audience's index is asked questions of other businesses (``foreign_questions.txt``), as a
-visitor would ask them, and its own headings and mistyped titles. Customers who find no answer ask
-about the site's own subject, which is harder to tell: from how far the first are believed follows
-how far such questions are, and the threshold that lets the wanted share of them through; from the
-others, whether it silences the site itself. Build time only.
+How confident the model of ``scoring.confidence`` is about questions that a site does not answer
+differs between sites. Therefore, each audience's index is asked questions of other businesses
+(``foreign_questions.txt``), as a visitor would ask them, and its own headings and mistyped titles.
+
+Customers' questions without an answer are about the site's own subject, so the model believes them
+more than foreign ones. How much more is estimated from the foreign questions. This gives the
+threshold that lets the wanted share of customers' questions through. The headings and titles show
+whether that threshold would silence the site itself. Build time only.
 """
 
 from __future__ import annotations
@@ -171,8 +173,8 @@ def thresholds() -> NDArray[np.float64]:
 def expected_false(foreign: Sequence[float], grid: NDArray[np.float64]) -> NDArray[np.float64]:
     """The share of questions without an answer that is shown something, at each threshold.
 
-    Customers' questions, not the ``foreign`` ones: what the tenth that is believed most reaches
-    follows from what the tenth of those reaches.
+    This is about customers' questions, not the ``foreign`` ones: the log-odds that a tenth of them
+    exceeds are estimated from those that a tenth of the foreign ones exceeds.
     """
     offset, slope = weights.OUT_OF_SCOPE_TENTH
     tenth = float(np.quantile(foreign, 0.9)) if foreign else weights.FOREIGN_TENTHS[0]

@@ -118,8 +118,8 @@ class FactColumns(NamedTuple):
 class DocumentTable(Sequence[DocumentFacts]):
     """The facts of some documents, in order of adding.
 
-    Of documents that were read from a segment, those facts that every document is asked for are
-    columns; the others are read when somebody asks.
+    For documents that were read from a segment, the facts that are needed of every document are
+    columns; the other facts are decoded when they are needed.
     """
 
     def __init__(self) -> None:
@@ -145,8 +145,9 @@ class DocumentTable(Sequence[DocumentFacts]):
         rows: NDArray[np.int64],
         firsts: NDArray[np.int64],
     ) -> None:
-        """Append documents of a segment, by their ``numbers`` there; they have these ``rows`` and
-        first passages in the document store.
+        """Append the documents with these ``numbers`` in a segment.
+
+        ``rows`` and ``firsts`` are their rows and first passages in the document store.
         """
         text, ends = bytes(saved["facts"]), saved["fact_ends"].tolist()
         columns = FactColumns(*json.loads(bytes(saved["fact_columns"])))
@@ -158,7 +159,7 @@ class DocumentTable(Sequence[DocumentFacts]):
         self.firsts.frombytes(firsts.astype(np.int64).tobytes())
 
     def arrays(self, low: int, high: int) -> Arrays:
-        """What ``read_segment`` reads, of the documents from number ``low`` to ``high``."""
+        """What ``read_segment`` reads, for the documents from number ``low`` up to ``high``."""
         written = self._written[low:high]
         ends = accumulate(map(len, written), initial=0)
         columns = [column[low:high] for column in self._columns]

@@ -1,9 +1,9 @@
 """Forward index: the words of documents, as numbers.
 
-``ForwardIndex`` reads each text once. It is written in segments, one beside each segment of the
-document store and with words of its own, so that a segment whose documents are unchanged is linked
-by the next generation; those that are needed there are read from it, and not from their texts. It
-holds the documents of all audiences: what one of them may see is cut out by ``partition_writer``.
+``ForwardIndex`` reads each text once. It is written in segments, each with its own words, beside
+the segments of the document store. The next generation links the segments whose documents are all
+unchanged, and reads the documents that it needs from segments instead of from their texts. The
+index holds the documents of all audiences; ``partition_writer`` selects what one audience may see.
 Build time only.
 """
 
@@ -212,7 +212,7 @@ class ForwardIndex:
     def read(
         cls, store: DocumentStore, rows: Rows | None = None, spill: Spill | None = None
     ) -> Self:
-        """The documents at some ``rows`` (ascending) of a store, or all."""
+        """The documents at these ``rows`` (ascending) of a store, or all of them."""
         index = cls(spill=spill)
         for segment in store.segments:
             numbers = np.arange(segment.size)
@@ -228,7 +228,7 @@ class ForwardIndex:
     def read_segment(
         self, folder: Path, segment: Segment, numbers: NDArray[np.int64], rows: Rows
     ) -> None:
-        """Append documents of a segment, by their ``numbers`` there (ascending)."""
+        """Append the documents with these ``numbers`` (ascending) in a segment."""
         saved = load_arrays(folder / segment_file(segment.name, WORDS_FILE))
         firsts = saved["firsts"]
         passages = positions_of(firsts[numbers], firsts[numbers + 1])
@@ -262,7 +262,7 @@ class ForwardIndex:
             self._meanings.append(meanings.take(passages))
 
     def _numbers_of(self, saved: Arrays, fields: Iterable[tuple[Any, ...]]) -> WordNumbers:
-        """The number here of each word of a segment that the texts in ``fields`` have."""
+        """For each word of a segment, its number here; -1 if no text in ``fields`` has it."""
         texts = _decoded(saved["surfaces"])
         used = np.zeros(len(texts), dtype=bool)
         for _, _, words, ends, numbers in fields:
@@ -275,11 +275,11 @@ class ForwardIndex:
         return number_of
 
     def firsts(self) -> NDArray[np.int64]:
-        """Where the passages of each document begin, and where the last ones end."""
+        """Where the passages of each document begin, and where those of the last document end."""
         return np.frombuffer(self.passage_ends, dtype=np.int64)
 
     def save_segment(self, path: Path, low: int, high: int) -> None:
-        """Write the documents with the numbers from ``low`` to ``high``, with their words alone."""
+        """Write the documents with numbers from ``low`` up to ``high``, and only their words."""
         ends = self.firsts()
         first, end = ends[[low, high]].tolist()
         fields = {
@@ -330,7 +330,7 @@ def as_int32(numbers: array[int]) -> NDArray[np.int32]:
 
 
 def _append_ends(ends: array[int], lengths: NDArray[np.int64]) -> None:
-    """Where texts of these lengths end that follow the last ones."""
+    """Appends the ends of texts with these ``lengths``, which follow the texts in ``ends``."""
     ends.frombytes((np.cumsum(lengths) + ends[-1]).astype(np.int64).tobytes())
 
 

@@ -136,7 +136,7 @@ def _publish(
 def _refined_segments(
     store: DocumentStore, meanings: PassageMeanings, read: set[int]
 ) -> Iterator[tuple[str, PassageMeanings]]:
-    """The files of those segments that hold any of the passages that were ``read``."""
+    """The files of the segments that contain passages that were ``read``, with their meanings."""
     for segment in store.segments:
         here = range(segment.first_passage, segment.first_passage + segment.part.passages)
         if not read.isdisjoint(here):

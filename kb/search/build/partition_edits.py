@@ -55,12 +55,11 @@ FileWords = NDArray[np.int32]  # in the large file
 
 
 def edits_of(read: ReadIndex, size: int, previous: PreviousPartition) -> Arrays | None:
-    """The edits beside the large file of ``previous``; None if the partition has to be written
-    whole.
+    """The edits beside the large file of ``previous``; None if the whole partition must be written.
 
-    It has to be if a document was added or removed, if more than a hundredth was edited, or if an
-    edit changes more than the text of a document. ``size`` documents are visible now; ``read``
-    gives those at some rows.
+    It must be written if a document was added or removed, if more than a hundredth (and more than
+    64) were edited, or if an edit changes more than the text of a document. ``size`` documents are
+    visible now; ``read`` gives those at some rows.
     """
     arrays, store_then = previous.arrays, previous.store
     rows_now = np.flatnonzero(previous.numbers_of_all >= 0)
@@ -119,10 +118,10 @@ def _is_plain(before: DocumentFacts, now: DocumentFacts) -> bool:
 def _regrouped(
     read: ReadIndex, previous: PreviousPartition, rows: NDArray[np.int64], fresh: EditedNumbers
 ) -> Arrays:
-    """Which documents have left their group of those that say almost the same.
+    """Which documents have left their group of near-duplicates.
 
-    Only groups of the large file that have any of the ``fresh`` documents are compared again, among
-    themselves. ``rows`` are those of all documents.
+    Only the groups of the large file that contain ``fresh`` documents are compared again, each
+    within itself. ``rows`` are those of all documents.
     """
     arrays, edits = previous.arrays, previous.edits
     group_of = arrays["duplicate_group"].copy()
@@ -133,7 +132,7 @@ def _regrouped(
         members = members[np.argsort(rows[members])]
         index = read(rows[members])
         alike = pack_near_duplicates(index, np.arange(members.size))["duplicate_group"]
-        # The most that are alike stay a group; of several as large, those with the first member.
+        # The largest set that is still alike remains the group; of equal ones, the first.
         sizes = np.bincount(alike[alike >= 0], minlength=1)
         group_of[members[alike != sizes.argmax()]] = -1
     left = np.flatnonzero(group_of != arrays["duplicate_group"])

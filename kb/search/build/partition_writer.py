@@ -77,7 +77,7 @@ def partition_arrays(
     arrays |= writer.postings_and_passages(arrays)
     articles = sum(table.kinds[number] != DocumentKind.FORUM for number in numbers)
     if weights.threads_prevail(articles, len(numbers)):
-        # What is known of threads depends on articles, and on no other thread.
+        # The articles of a thread depend on all articles, but on no other thread.
         then = writer.carried_over if previous and not previous.lost_article else None
         arrays |= pack_thread_articles(arrays, articles, then)
     arrays |= pack_latent_topics(arrays, previous, writer.carried_over, spill)

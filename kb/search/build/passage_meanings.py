@@ -1,9 +1,9 @@
 """Passage meanings: the direction of every passage of a new generation.
 
-They are kept in a file beside each segment of the document store. The directions of texts that the
-previous generation had are taken over by a hash of the text, so that only what is new is read. The
-sentence encoder takes its time: a run reads as many passages as it may, and drafts the rest by the
-query table; a later run replaces the drafts. Build time only.
+They are kept in a file beside each segment of the document store. If the previous generation had
+the same text, its direction is reused (found by a hash of the text), so that only new texts are
+read. The sentence encoder is slow: a run reads a limited number of passages and drafts the others
+with the query table; a later run replaces the drafts. Build time only.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def text_hash(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class PassageMeanings:
-    """The direction of each of some passages, in the order of the forward index."""
+    """The directions of some passages, in the order of the forward index."""
 
     rows: Vectors8
     drafts: NDArray[np.bool_]  # those that the encoder has not read
@@ -55,7 +55,7 @@ class PassageMeanings:
 
     @classmethod
     def read(cls, folder: Path, segment: Segment) -> Self | None:
-        """Those beside a segment; None without any, or of another table."""
+        """The meanings beside a segment; None if there are none or they are of another table."""
         file = folder / segment_file(segment.name, MEANINGS_FILE)
         if not segment.name or not file.exists():
             return None
@@ -65,12 +65,12 @@ class PassageMeanings:
         return cls(saved["meanings"], saved["meaning_drafts"], saved["meaning_keys"])
 
     def take(self, numbers: NDArray[np.int64]) -> Self:
-        """Some of them."""
+        """The meanings with these ``numbers``."""
         return type(self)(self.rows[numbers], self.drafts[numbers], self.keys[numbers])
 
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
-        """All of these, one after the other."""
+        """All meanings of ``parts``, one after the other."""
         return cls(
             np.concatenate([np.zeros((0, MEANING_DIMENSIONS), np.int8), *(p.rows for p in parts)]),
             np.concatenate([np.zeros(0, bool), *(part.drafts for part in parts)]),
@@ -98,11 +98,12 @@ def find_meanings(
     read: int,
     progress: Callable[[int, int], None],
 ) -> PassageMeanings | None:
-    """The meanings of passages; of the new ones the encoder reads ``read`` of each audience.
+    """The meanings of passages; the encoder reads up to ``read`` new passages of each audience.
 
-    So what is read of one audience does not depend on what others have, and an edit does not wait
-    for the drafts of earlier ones. ``previous`` are those of the last generation.
-    None without a table; without the encoder all are drafts.
+    The limit is for each audience, so that what is read of one does not depend on the others; and
+    for new passages only, so that an edit does not wait for earlier drafts. ``previous`` are the
+    meanings of the last generation. Returns None without a table; without the encoder, all are
+    drafts.
     """
     table = installed_table()
     if table is None:

@@ -56,9 +56,7 @@ class Reuse:
 def find_reuse(
     forward_index: ForwardIndex, documents: NDArray[np.int64], previous: PreviousPartition | None
 ) -> Reuse | None:
-    """What ``documents`` of ``forward_index`` (that of all documents) have in common with
-    ``previous``.
-    """
+    """What ``documents`` share with ``previous``; ``forward_index`` has all documents."""
     if previous is None:
         return None
 
@@ -103,7 +101,7 @@ def _words_then(
 
 
 def document_frequencies(index: ForwardIndex, documents: NDArray[np.int64]) -> NDArray[np.int64]:
-    """In how many of some ``documents`` each word of a forward index is."""
+    """For each word of a forward index, how many of ``documents`` contain it."""
     words = len(index.surfaces)
     distinct = np.unique(np.concatenate(list(_occurrences(index, documents))))
     return np.bincount(distinct % max(1, words), minlength=words)
@@ -117,8 +115,9 @@ def document_words(index: ForwardIndex, document: int) -> list[str]:
 
 
 def _occurrences(index: ForwardIndex, documents: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """The words of each field of some documents: the position of the document times the number of
-    all words, and the word.
+    """The words of each field of some documents.
+
+    Each is one number: the position of its document times the number of all words, plus the word.
     """
     firsts, words = index.firsts(), len(index.surfaces)
     starts, stops = firsts[documents], firsts[documents + 1]

@@ -35,7 +35,7 @@ _NEEDS_CONTEXT = re.compile(
 _POINTS_ELSEWHERE = re.compile(
     r"(?:there is more|see|read|more) (?:on|about|in|at|also)\b", re.IGNORECASE
 )
-#: Sentences that promise what comes after them: without it they say nothing.
+#: Sentences that announce what follows; without it, they say nothing.
 _NEEDS_WHAT_FOLLOWS = re.compile(
     r"\b(?:following (?:code|commands?|examples?|instructions|lists?|methods?|ones?|options?|"
     r"sections?|steps?|tables?|ways?)|"
@@ -136,7 +136,7 @@ def _within(length: int, span: TextRange | None) -> Iterator[TextRange]:
 
 
 def _is_sentence(text: str) -> bool:
-    """Whether the text ends as a sentence does, and can do without what comes after it."""
+    """Whether the text ends like a sentence, and is complete without what follows it."""
     if _NEEDS_WHAT_FOLLOWS.search(text):
         return False
     ends = text.rstrip().rstrip('"”’)').endswith((".", "!", "?", "…", "。", "！", "？"))

@@ -39,8 +39,10 @@ TitleKey = tuple[tuple[int, int, str], ...]
 
 
 class ArticleOrder(NamedTuple):
-    """Where an article stands in its section: as the index page lists it (``rank`` 0), else by its
-    number (1), else by its title (2). The path decides between equals.
+    """The position of an article in its section.
+
+    Articles that the index page lists come first (``rank`` 0), then those with a number (1), then
+    the others by title (2). If all this is equal, the path decides.
     """
 
     rank: int
@@ -77,8 +79,10 @@ class GuideSection:
 
 @dataclass(frozen=True, slots=True)
 class SectionContents:
-    """A section with what is directly in it; ``articles`` are those of ``count`` that begin at
-    ``start``, and ``last`` is the place of the last of them, None without any.
+    """A section with what is directly in it.
+
+    ``articles`` is one page of its ``count`` articles, from ``start`` on; ``last`` is the position
+    of the last article on this page, or None if the page is empty.
     """
 
     section: GuideSection
@@ -176,8 +180,9 @@ class Sections:
     def contents(
         self, path: str, *, start: int = 0, after: ArticleOrder | None = None, count: int
     ) -> SectionContents:
-        """What is directly in the section at ``path``, with articles from ``start`` on, or after
-        the place of one that may be gone.
+        """What is directly in the section at ``path``, with articles from ``start`` on.
+
+        ``after`` replaces ``start``: the position of an article, which may no longer exist.
         """
         folder = self._folders[path]
         if after is not None:

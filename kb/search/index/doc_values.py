@@ -43,7 +43,7 @@ class DocValues:
         #: [documents], whether it lists what changed; None in an index of an earlier version
         self.changelog: NDArray[np.uint8] | None = arrays.get("changelog")
         self.row: NDArray[np.int32] = arrays["row"]  # [documents], in the document store
-        #: [documents], the first passage in the store; None where the store says that itself
+        #: [documents], the first passage in the store; None if the store itself has this
         self.first: NDArray[np.int32] | None = arrays.get("first")
         self.key: NDArray[np.uint64] = arrays["key"]  # [documents], see ``document_key``
         bounds = np.searchsorted(self.kind, np.arange(len(DOCUMENT_KINDS) + 1))

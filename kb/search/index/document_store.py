@@ -2,11 +2,11 @@
 
 Holds the data for hits and article pages, and what the next generation reuses. Ranking does not use
 it. Documents are stored in segments of up to 512, in the order of their rows. A segment never
-changes: the next generation links those segments whose documents are all unchanged, and writes the
-others again without what was removed. So a publish writes little, and no text of a removed or
-edited page stays in the new generation's segments. A small catalogue lists the segments and maps
-ids to rows. What the build keeps of the same documents stands in files beside each segment (see
-``segment_file``).
+changes: the next generation links the segments whose documents are all unchanged, and writes the
+others again without what was removed. Therefore, a publish writes little, and no text of a removed
+or edited page stays in the new generation's segments. A small catalogue lists the segments and maps
+ids to rows. Other data that the build keeps for the same documents is in files beside each segment
+(see ``segment_file``).
 """
 
 from __future__ import annotations
@@ -122,10 +122,10 @@ class StoreWriter:
         self._linked: set[str] = set()
         self._first_rows, self._first_passages = array("q", [0]), array("q", [0])
         self._previous: DocumentStore | None = None
-        #: The rows that were taken over from the previous store; they are the first ones here.
+        #: The rows that were taken over from the previous store; they become the first rows here.
         self._rows_then = np.zeros(0, dtype=np.int64)
         self._keys_then = np.zeros(0, dtype=np.uint64)
-        self._ids: dict[str, int] = {}  # of what was added, and their keys
+        self._ids: dict[str, int] = {}  # ids of added documents, with their keys
         self._aliases: dict[str, str] = {}
         self._next_segment = 0
         self._closed = False
@@ -178,8 +178,9 @@ class StoreWriter:
         return place < self._rows_then.size and int(self._rows_then[place]) == row
 
     def carry_over(self, previous: DocumentStore, rows: NDArray[np.int64]) -> list[TakenOver]:
-        """Take over ``rows`` (ascending) of another store as they are; they become the rows 0, 1,
-        2 ... here. Returns what is written again with the next segments.
+        """Take over ``rows`` (ascending) of another store unchanged, as rows 0, 1, 2 ... here.
+
+        Returns the documents that have to be written again with the next segments.
         """
         self._previous, self._next_segment = previous, previous.next_segment
         self._rows_then, self._keys_then = rows, previous.keys()[rows]
@@ -318,7 +319,7 @@ class Segment:
         return self.first_row + self.part.size
 
     def stored(self, number: int) -> _Stored:
-        """A document as it is, by its number in the segment."""
+        """A document as it is stored, by its number in the segment."""
         part = self.part
         shown = part.shown(number)
         document_id: str = _value(shown)[0]
@@ -335,14 +336,14 @@ class Segment:
     def passage_ends(self) -> Pointers:
         """Where the passages of each document begin in the segment, and where the last ones end.
 
-        An earlier version does not say.
+        Stores of earlier versions do not have this.
         """
         assert isinstance(self.part, _SegmentFile)
         return self.part.passage_ends
 
 
 class TakenOver(NamedTuple):
-    """Documents of a previous segment, of which not all are taken over."""
+    """The documents that are taken over from a previous segment, if not all of them are."""
 
     segment: Segment
     numbers: NDArray[np.int64]  # in that segment
@@ -385,7 +386,7 @@ class DocumentStore:
             segment.part.close()
 
     def shown(self, rows: Iterable[int]) -> list[ShownRow]:
-        """What hits show of each row."""
+        """What hits show, for each row."""
         values = (_value(part.shown(number)) for part, number in map(self._place, rows))
         return [
             # Earlier versions stored no folders and no place.
@@ -453,12 +454,12 @@ class DocumentStore:
         return part.audience(number)
 
     def first_passage(self, row: int) -> int:
-        """The number of the first passage of a document. An earlier version does not know."""
+        """The number of a document's first passage. Stores of earlier versions do not have it."""
         segment = self.segments[bisect_right(self._first_rows, row) - 1]
         return segment.first_passage + int(segment.passage_ends()[row - segment.first_row])
 
     def passage_firsts(self) -> Pointers:
-        """The number of the first passage of each row, and of all passages."""
+        """The number of each row's first passage, and at the end the number of all passages."""
         ends = [segment.first_passage + segment.passage_ends()[1:] for segment in self.segments]
         return np.concatenate([np.zeros(1, dtype=np.int64), *ends])
 
@@ -537,9 +538,10 @@ class DocumentStore:
         carried_over: int = 0,
         dropped: NDArray[np.int64] | None = None,
     ) -> StoreDifference:
-        """What differs from the store of the previous generation, of which so many rows were
-        ``carried_over``, and become the first ones here: all but those that were ``dropped``, by
-        default none.
+        """What differs from the store of the previous generation.
+
+        The first ``carried_over`` rows here were taken over from it: all of its rows except the
+        ``dropped`` ones. None means that everything was read again.
         """
         then: dict[str, bytes] = {}
         if previous is not None:

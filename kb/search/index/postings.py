@@ -90,7 +90,7 @@ def unite_postings(
     units = _UNITS[np.concatenate([term_codes for _, term_codes in postings])]
     # Whole numbers below 2**53: the floats of bincount are exact.
     sums = np.bincount(docs, weights=units, minlength=documents).astype(np.int64)
-    union = np.flatnonzero(sums != 0)  # of truth values it takes a fifth of the time
+    union = np.flatnonzero(sums != 0)  # five times as fast as without "!= 0"
     return union.astype(np.int32), saturated(sums[union], _K1_UNITS)
 
 

@@ -27,11 +27,12 @@ from kb.search.kernels.ranges import positions_of
 class PreviousPartition:
     """The previous generation's partition for the same audience, or a smaller one of this build.
 
-    ``changed`` documents are new or different now, and ``drift`` are not what ``arrays`` say of
-    them: those that stood in ``edits`` too (see ``index.edits``). ``lost`` says that a document
-    which the audience could see then is gone or hidden now, ``lost_article`` that it was no thread.
-    ``numbers`` gives the number that each unchanged document had, ``numbers_of_all`` those of
-    changed ones too. ``store`` has the documents of then; None when they are those of this build.
+    ``changed`` is how many documents are new or different now; ``drift`` is how many differ from
+    ``arrays``, including those that are in ``edits`` (see ``index.edits``). ``lost`` says that a
+    document that the audience could see is gone or hidden now, ``lost_article`` that one of these
+    was not a thread. ``numbers`` has the previous number of each unchanged document,
+    ``numbers_of_all`` also that of each changed one. ``store`` has the previous documents; None if
+    they are those of this build.
     """
 
     arrays: Arrays

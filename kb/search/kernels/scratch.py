@@ -1,4 +1,4 @@
-"""Scratch arrays of the loops: memory that one query after the other uses."""
+"""Scratch arrays of the loops: memory that one query after another uses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from kb.search.array_types import Sums
 
 
 class Borrowed:
-    """An array of a ``Scratch``, which has it again as soon as nobody holds this."""
+    """An array of a ``Scratch``. It is returned when this object is no longer referenced."""
 
     __slots__ = ("_free", "array")
 
@@ -21,10 +21,10 @@ class Borrowed:
 
 
 class Scratch:
-    """Arrays of zeros that are used again and again; whoever borrows one leaves it zero.
+    """Arrays of zeros that are used again and again. The borrower must leave the array zero.
 
-    A fresh array for every query would cost more than what is done with it: the system hands memory
-    out page by page. One for each thread would be dozens, of which few are ever at work.
+    A new array for every query would take longer than the work on it, because the system provides
+    memory page by page. One array for each thread would mean dozens, of which few are ever in use.
     """
 
     def __init__(self, size: int) -> None:

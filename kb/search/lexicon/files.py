@@ -1,11 +1,11 @@
 """The word lists that are shipped, one text file for each language, each read once.
 
-``LANGUAGE.txt`` has a group of equals on each line (its first lines say how it is written), and
-``common/LANGUAGE.txt`` common words, one on each line. A line that begins with # is a comment.
+``LANGUAGE.txt`` has a group of synonyms on each line (its first lines explain the format), and
+``common/LANGUAGE.txt`` has a common word on each line. A line that begins with # is a comment.
 
-``translations.tsv`` has a meaning on each line and a column for each language: whoever types an
-entry of one column, or an equal of it in its own language, may mean the entries of the others.
-``function_words.tsv`` has the words of a language that say nothing about what is asked for.
+``translations.tsv`` has a term on each line and a column for each language. Somebody who types an
+entry of one column, or a synonym of it in that language, may mean the entries of the other columns.
+``function_words.tsv`` has the words of each language that say nothing about the subject.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _ENGLISH = "en"
 class Group:
     """Entries that mean the same: whoever types one of ``typed`` may mean any of ``meant``.
 
-    ``same`` says that they are one word, spelt differently, and ``translated`` that what is meant
-    is in other languages.
+    ``same``: they are one word with different spellings. ``translated``: ``meant`` is in other
+    languages than ``typed``.
     """
 
     typed: tuple[str, ...]
@@ -38,7 +38,7 @@ class Group:
 
 @functools.cache
 def shipped_groups() -> tuple[Group, ...]:
-    """The groups of all languages, and what entries of one mean in the others."""
+    """The groups of all languages, and the translations between them."""
     by_language = {file.stem: [_group(line) for line in _lines(file)] for file in _files(_FOLDER)}
     own = [group for groups in by_language.values() for group in groups]
     return (*own, *_translations(by_language))
@@ -51,7 +51,7 @@ def _translations(by_language: Mapping[str, Sequence[Group]]) -> Iterator[Group]
         }
         meant = {name: _meant_by(_entries(cell), by_language[name]) for name, cell in row.items()}
         for language, entries in typed.items():
-            if language != _ENGLISH:  # "Handy" is a German telephone, and "handy" is no telephone
+            if language != _ENGLISH:  # the German "Handy" is a phone; the English "handy" is not
                 entries = dict.fromkeys(entry for entry in entries if entry not in common_words())
             others = dict.fromkeys(
                 entry for other in meant if other != language for entry in meant[other]
@@ -62,13 +62,13 @@ def _translations(by_language: Mapping[str, Sequence[Group]]) -> Iterator[Group]
 
 
 def _listed_with(entries: Sequence[str], groups: Sequence[Group]) -> dict[str, None]:
-    """``entries``, and what is listed beside one of them in its language."""
+    """``entries``, and the entries that are in one group with any of them in their language."""
     near = [group for group in groups if not {*entries}.isdisjoint(group.typed)]
     return dict.fromkeys((*entries, *(entry for group in near for entry in group.typed)))
 
 
 def _meant_by(entries: Sequence[str], groups: Sequence[Group]) -> dict[str, None]:
-    """``entries``, and what whoever types one of them may mean without its being an equal."""
+    """``entries``, and what they may also mean although it is not a synonym in both directions."""
     others = [
         entry
         for group in groups
@@ -80,7 +80,7 @@ def _meant_by(entries: Sequence[str], groups: Sequence[Group]) -> dict[str, None
 
 @functools.cache
 def function_words() -> frozenset[str]:
-    """The words of all languages but English that say nothing about what is asked for."""
+    """The words of all languages except English that say nothing about the subject."""
     rows = _rows("function_words.tsv")
     return frozenset(fold(word) for row in rows for word in row["words"].split())
 

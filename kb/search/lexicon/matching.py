@@ -39,10 +39,10 @@ Keys = tuple[str, ...]  # the words of an entry as they are compared: without in
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a typed entry may mean: words as they are indexed, and what they count beside it.
+    """What a typed entry may mean: words as they are indexed, and their weight relative to it.
 
-    ``is_part`` says that others of the phrase are not indexed. ``translation`` is the entry, as it
-    is written, where it is in another language than what was typed.
+    ``is_part``: other words of the phrase are not indexed. ``translation`` is the entry as it is
+    written, if it is in another language than the typed one.
     """
 
     words: tuple[str, ...]

@@ -37,8 +37,8 @@ SCANNED, SCANNED_SETTLED = 2_000, 20_000
 _CACHED_QUESTIONS = 64
 _SAMPLED = 2_000  # passages that tell what all are about, at most
 _FEW = 20  # so many passages say half as much about all as is to be known
-#: What the cosines of a question between the encoder's and the table's count: errors of one alone
-#: are lost in the mean, and more of what answers nothing would pass.
+#: The weight of cosines that are the mean of the encoder's and the table's. The mean evens out the
+#: errors of each, so without this, more questions that nothing answers would pass.
 _SHRUNK = 0.94
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 NO_COSINES: Scores = np.zeros(0, dtype=np.float32)
@@ -161,18 +161,18 @@ class Embeddings:
     @functools.cached_property
     def _is_read(self) -> bool:
         """Whether the encoder has read most passages."""
-        # So they are packed; an index of an earlier version does not tell.
+        # The packed lengths tell; in an index of an earlier version, they do not.
         read = self._settled_passages.lengths >= self._passages.lengths
         return 2 * int(np.count_nonzero(read)) >= read.size
 
     def _between(
         self, direction: Vector8, text: str
     ) -> tuple[Vector8, PassageVectors, PassageVectors]:
-        """A question between the encoder's ``direction`` and the table's, and the passages for it,
-        such that cosines are the mean of both.
+        """The mean of the encoder's ``direction`` of a question and the table's, and the passages
+        to compare it with, so that each cosine is the mean of both.
 
-        Drafts are what the table makes of passages. The encoder's questions find more of them, but
-        put others first than those that were first a moment ago, as often wrong as right.
+        While passages are drafts of the table, the encoder's direction alone finds more of them,
+        but changes which ones come first, for the worse as often as for the better.
         """
         of_table = self._table.direction(text)
         if not of_table.size:

@@ -65,11 +65,11 @@ class QueryExpander:
         readings = self._equals.readings(text, lexicon)
         last = unfinished_word(text) if prefix or len(text.strip()) == 1 else ""
         if any(reading.is_last_phrase for reading in readings) or last in PROBLEM_WORDS:
-            last = ""  # of "log in", the last word is no beginning of "install"
+            last = ""  # the last word of "log in" is not the beginning of "install"
         elif self._is_stop_word(last, lexicon):
             words = index_words(text, asked=True)
             if all(self._is_stop_word(word, lexicon) for word in words):
-                last = ""  # "the" alone does not ask for themes
+                last = ""  # "the" alone is not the beginning of "themes"
         query = _quieted(self._as_typed(text, last, lexicon))
         meant = did_you_mean(text, query)
         if meant is not None:
@@ -127,8 +127,10 @@ def _quiet(term: QueryTerm) -> QueryTerm:
 
 
 def _without_function_words(query: ExpandedQuery) -> ExpandedQuery:
-    """A query in another language: its "die" is no English word that pages happen to have, and
-    nobody misses its "wie".
+    """A query in another language without its function words.
+
+    The German "die" is not the English word that a page may contain, and a page without "wie" lacks
+    nothing.
     """
     terms = tuple(term for term in query.terms if term.word not in function_words())
     unknown = tuple(word for word in query.unknown if word not in function_words())

@@ -56,7 +56,7 @@ _FRAME = re.compile(
 _CAUSE = re.compile(r"^\s*Caused by\b", re.IGNORECASE)
 _NOTE = re.compile(r"\s*(?:=\s*)?(?:note|help):|\s*\[")
 _ANY_CASE = re.IGNORECASE
-#: What a message complains with.
+#: Words that messages use to report an error.
 _COMPLAINT = re.compile(
     r"\b(?:cannot|can't|can not|could not|couldn't|unable to|denied|refused|not found|"
     r"undefined|unexpected|invalid|missing|timed? ?out|expected|mismatch|unknown|"
@@ -65,7 +65,7 @@ _COMPLAINT = re.compile(
     r"abort(?:ed)?)\b",
     _ANY_CASE,
 )
-#: What only a line has that reports an error, and how much that makes it the one that decides.
+#: Signs that only a line with an error report has, and how much each counts in choosing the line.
 _SIGNS = (
     (
         4,
@@ -82,7 +82,7 @@ _SIGNS = (
     (3, _EXCEPTION),
     (2, re.compile(rf"^\W{{0,12}}{_NUMBERED_CODE.pattern}:")),
     (2, re.compile(r":\d+(?::\d+)?:\s")),
-    # a program's name before its complaint, as Unix programs write it
+    # the name of a program before its message, as Unix programs write it
     (
         2,
         re.compile(
@@ -91,7 +91,7 @@ _SIGNS = (
         ),
     ),
 )
-#: What sentences of other texts have, too, and what speaks against a line.
+#: Signs that other texts have, too, and signs against a line.
 _HINTS = (
     (3, _BRACKETED_CODE),
     (3, _TRAILING_CODE),

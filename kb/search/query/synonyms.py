@@ -74,7 +74,7 @@ class SynonymExpander:
         for reading in readings:
             slots = self._cached_slots(reading.words, reading.meanings)
             self._add_meanings(reading, slots, terms, unknown, more)
-            if any(slots):  # "mot de passe" is one word elsewhere
+            if any(slots):  # "mot de passe" is one word in other languages
                 for word in reading.words:
                     unknown.pop(word, None)
         return replace(query, terms=(*terms.values(), *more), unknown=tuple(unknown))
@@ -95,7 +95,7 @@ class SynonymExpander:
             if term is not None and not term.prefix:
                 most = self._cached_most(reading.meanings) if reading.is_part else math.inf
                 terms[word] = self._cached_term(term, slot, most)
-            elif term is not None:  # what it may be completed to counts already
+            elif term is not None:  # its completions count already
                 others = tuple(pair for pair in slot if pair[0] not in term.stems)
                 if others:
                     more.append(self._cached_new_term(word, others, typed=False))
@@ -106,8 +106,9 @@ class SynonymExpander:
                 more.append(self._cached_new_term("", slot, typed=False))
 
     def translation(self, query: ExpandedQuery, readings: Sequence[Reading]) -> str:
-        """``query`` in the words of this partition; "" unless words that it does not have are found
-        in another language.
+        """``query`` in the words of this partition.
+
+        Empty unless words that the partition does not have are found in another language.
         """
         translated: dict[str, str] = {}
         for reading in readings:

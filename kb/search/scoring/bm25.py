@@ -166,7 +166,7 @@ class Bm25:
 
     def best_of(self, scores: Scores, allowed: DocumentMask) -> Documents:
         """The best ``allowed`` documents of each kind that have any score, ascending."""
-        # Scores are not negative, so that their bits are in their order.
+        # Scores are never negative, so their bits sort in the same order.
         sums = np.where(allowed, scores, np.float32(0)).view(np.int32)
         best = [self._loops.top_sums(sums, low, high, self._k) for low, high in self._kinds]
         return np.concatenate(best) if best else np.zeros(0, dtype=np.int64)

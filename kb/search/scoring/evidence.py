@@ -55,7 +55,7 @@ class EvidenceReader:
         del features["passage"]
         if scores.read:
             features["reading"] = features.pop("meaning")
-        # No more than all: what is hardly worth anything is rounded up where words are found.
+        # At most 1: the scores of words that are worth almost nothing are rounded up.
         features["words"] /= max(scores.ideal, _LEAST) * (weights.K1 + 1)
         np.minimum(features["words"], 1.0, out=features["words"])
         if "topics" not in features:
@@ -76,7 +76,7 @@ class EvidenceReader:
         corrected = sum(weight for term, weight in weighed if term.corrected)
         features["corrected"] = nothing + corrected / whole
         words = (*query.unknown, *(term.word for term in query.terms if term.typed))
-        # But "What to do" may be a heading.
+        # A text of common words, such as "What to do", may still be a heading.
         features["common"] = (1 - features["quoted"]) * float(COMMON_WORDS.issuperset(words))
         return features | self._found(query, scores, positions, np.array(terms), absent, whole)
 

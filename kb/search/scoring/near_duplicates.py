@@ -53,6 +53,6 @@ class NearDuplicates:
             return []
         group = int(self._group_of[document])
         members = self._members[self._pointers[group] : self._pointers[group + 1]]
-        # One that was edited may have left the group (see ``index.edits``).
+        # An edited document may have left the group (see ``index.edits``).
         members = members[self._group_of[members] == group]
         return [member for member in members.tolist() if member != document]

@@ -15,7 +15,7 @@ _CLOSED_FOR_GOOD = (Status.SPAM_OR_DUPLICATE, Status.MERGED)
 #: The links stay, since a merge or a mark as spam can be undone.
 _OPENS = TICKETS.c.status.not_in([status.value for status in _CLOSED_FOR_GOOD])
 
-# Building a statement takes as long as executing it: these are part of every filing.
+# Building a statement takes as long as executing it, and every filing needs these.
 _ADD = insert(GUEST_LINKS)
 _OF_GUEST = (
     select(GUEST_LINKS.c.token_hash)

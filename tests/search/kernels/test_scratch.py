@@ -1,4 +1,4 @@
-"""Scratch arrays: who has which."""
+"""Scratch arrays: when an array is lent, and when it is returned."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def test_what_cannot_be_filed_is_told_field_by_field(anyone: Browser) -> None:
     assert response.status_code == 422
     assert response.mimetype == "application/problem+json"
     assert {"type", "severity", "name", "email"} <= set(problem["fields"])
-    # A program sees no form: the keys that it can send are named.
+    # A program does not see the form, so the message names the keys that it can send.
     assert "problem" in problem["fields"]["type"]
     assert "delays" in problem["fields"]["severity"]
 

@@ -1,7 +1,7 @@
-"""What others publish to judge with: schema-dts (Google's types of schema.org) for JSON-LD, redocly
-and openapi-spec-validator for the API, TypeScript for the types of @askfirst/embed.
+"""Public validators: schema-dts (Google's types of schema.org) for JSON-LD, redocly and
+openapi-spec-validator for the API, TypeScript for the types of @askfirst/embed.
 
-Atom and sitemaps are judged by the grammars of RFC 4287 and sitemaps.org in the other tests here.
+The other tests here check Atom and sitemaps with the grammars of RFC 4287 and sitemaps.org.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ configure({ portals: box.trail() });
 
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with programs that are no part of this repository."""
+    """A folder with programs that are not part of this repository."""
     folder = tmp_path_factory.mktemp("tools")
     flags = ("--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0")
     order = [npm(), "install", *flags, "--fetch-timeout=20000", *PACKAGES]
@@ -63,7 +63,7 @@ def portal(folder: Path) -> Portal:
 
 
 def run(tools: Path, program: str, *arguments: str) -> list[str]:
-    """The lines that a program prints if it finds something to complain about."""
+    """The lines in which a program reports errors; none if it finds none."""
     order = [str(tools / "node_modules" / ".bin" / program), *arguments]
     done = subprocess.run(order, cwd=tools, capture_output=True, text=True, check=False)
     return (done.stdout + done.stderr).splitlines() if done.returncode else []

@@ -276,8 +276,10 @@ class Cluster:
 
 
 def _within(seconds: float, ask: Callable[[], T]) -> T:
-    """Raises TimeoutError. The client's own timeouts begin once the name of the server is resolved,
-    and nothing but another thread can bound how long that takes.
+    """The result of ``ask``; raises TimeoutError if it takes longer than ``seconds``.
+
+    The client's own timeouts begin only after the server's name is resolved, and the time for that
+    can only be limited with another thread.
     """
     answer: Future[T] = Future()
 

@@ -21,6 +21,8 @@ from werkzeug.routing import Rule
 from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from kb import ids
+from kb.gaps.proposals import GapProposal
+from kb.gaps.waiting_proposals import WaitingProposals
 from kb.mail.envelope import Became
 from kb.mail.repository import ReceivedMail
 from kb.people.person import OPERATOR
@@ -52,6 +54,7 @@ SEEN_BY: Mapping[str, frozenset[str]] = {
     "canary-of-the-article": frozenset({BOB, ERIN, ADA}),
     "canary-of-the-title": frozenset({BOB, ERIN, ADA}),
     "canary-of-the-picture": frozenset({BOB, ERIN, ADA}),
+    "canary-of-the-alias": frozenset({ERIN, ADA}),
     "canary-of-the-problem": frozenset({"alice", "charlie", BOB, ERIN, ADA}),
 }
 PEOPLE = ("", "alice", "charlie", BOB, ERIN, ADA)
@@ -110,6 +113,8 @@ class World:
         }
         published = bob.post("/desk/problems", problem)
         self.problem = published.headers["Location"].rpartition("/")[2]
+        aliases = GapProposal("doc/closed", ("The canary-of-the-alias",))
+        self.proposal = WaitingProposals(self.portal.centre.database).order(aliases, MONDAY)
         file = re.search(r'href="/attachments/([^/"]+)/', alice.page(f"/tickets/{self.number}"))
         assert file
         self.arguments = {
@@ -128,6 +133,7 @@ class World:
             "table": "tickets",
             "episode": "none",
             "gap_id": 1,
+            "proposal_id": self.proposal,
             "problem_id": self.problem,
             "mail_id": 1,
             "release_id": 1,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,21 +21,36 @@ SITES = Path(__file__).parents[2] / "content" / "examples"
 FIELD_KEY = "a-key-of-the-tests-for-secrets-in-tickets"
 
 
+def index(site: Path, data: Path) -> None:
+    """Publishes the articles of the site in a folder, as its operator does."""
+    words = ("index", "--site", str(site), "--data", str(data))
+    subprocess.run(
+        [sys.executable, "-c", "from kb.cli import main; main()", *words],
+        env=_environment(),
+        capture_output=True,
+        timeout=PATIENCE,
+        check=True,
+    )
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
+    return {**kept, "KB_MEANING": "no"}  # the stories are about sites, and wait for no encoder
+
+
 @contextmanager
 def serving(site: Path, data: Path) -> Iterator[str]:
     """The address of the site in a folder, with demo people, until the caller is done."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
     told = {
         "KB_FIELD_KEY": FIELD_KEY,
-        "KB_MEANING": "no",  # the stories are about forms, and wait for no encoder
         "KB_TICKETS_PER_HOUR": "1000",
         "KB_SUGGEST_BUDGET_MS": "5000",
         "KB_WORKERS": "1",
     }
     words = ("--site", str(site), "--data", str(data), "--demo")
-    data.mkdir(mode=0o700, parents=True)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = data.parent / f"{data.name}.log"
-    with answering(words, {**kept, **told}, log) as address:
+    with answering(words, {**_environment(), **told}, log) as address:
         yield address
     assert "Traceback" not in log.read_text()
 
@@ -59,15 +76,24 @@ def answering(words: Sequence[str], environment: Mapping[str, str], log: Path) -
 
 
 class Street:
-    """The three sites; each is started when somebody first asks for it."""
+    """The three sites; each is indexed and started when somebody first asks for it."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self._stack, self._folder = stack, folder
+        self._indexed: dict[str, Path] = {}
         self._addresses: dict[str, str] = {}
 
+    def data(self, name: str, purpose: str) -> Path:
+        """A new data folder with the site's articles in the index."""
+        if name not in self._indexed:
+            self._indexed[name] = self._folder / name / "indexed"
+            index(SITES / name, self._indexed[name])
+        return Path(shutil.copytree(self._indexed[name], self._folder / name / purpose))
+
     def __getitem__(self, name: str) -> str:
+        """The address at which the site is served."""
         if name not in self._addresses:
-            portal = serving(SITES / name, self._folder / name)
+            portal = serving(SITES / name, self.data(name, "served"))
             self._addresses[name] = self._stack.enter_context(portal)
         return self._addresses[name]
 

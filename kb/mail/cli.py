@@ -30,6 +30,8 @@ from kb.timezones import utc_now
 _MEGABYTE = 1024 * 1024
 _POLL_SECONDS = 30.0
 _LONGEST_PAUSE = 600.0
+_LOOK_EVERY = 0.5  # seconds between looks at whether the program shall end
+_GRACE = 3.0  # seconds in which what is being fetched may come to its end
 #: Seconds after which the thread that processes e-mails gives way to those that accept them. With
 #: Python's default of 5 ms, a mail server waits almost three times as long for an answer.
 _SWITCH_INTERVAL = 0.0005
@@ -172,7 +174,7 @@ def poll_mail(once: bool, data: str | None) -> None:
         try:
             while True:
                 try:
-                    count = _fetch(settings, intake, None if once else stopped)
+                    count = _fetch_until(stopped, settings, intake, once=once)
                     failures = 0
                 except Exception as error:  # what was not fetched is left where it is
                     if once:
@@ -192,6 +194,32 @@ def _pause(settings: Settings, failures: int) -> float:
     if failures:
         return min(_POLL_SECONDS * 2.0 ** (failures - 1), _LONGEST_PAUSE)
     return 0.0 if settings.imap_host else _POLL_SECONDS
+
+
+def _fetch_until(
+    stopped: threading.Event, settings: Settings, intake: MailIntake, *, once: bool
+) -> int:
+    """As ``_fetch``, but a server that is silent does not hold up the end of the program.
+
+    What it still says afterwards is lost, and fetched again: a mail is marked only when it is kept.
+    """
+    results: list[int | Exception] = []
+
+    def fetch() -> None:
+        try:
+            results.append(_fetch(settings, intake, None if once else stopped))
+        except Exception as error:
+            results.append(error)
+
+    fetching = threading.Thread(target=fetch, name="fetch", daemon=True)
+    fetching.start()
+    while fetching.is_alive() and not stopped.is_set():
+        fetching.join(_LOOK_EVERY)
+    fetching.join(_GRACE)
+    result = results[0] if results else 0
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def _fetch(settings: Settings, intake: MailIntake, stopped: threading.Event | None) -> int:

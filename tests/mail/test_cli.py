@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +105,17 @@ def test_a_stored_mail_that_cannot_be_read_yet_is_safe(content: Path, tmp_path: 
     (tmp_path / "data" / "attachments").unlink()
     again = run("receive", "--json", raw=raw)
     assert json.loads(again.stdout)["outcome"] == "ticket"
+
+
+def test_fetching_ends_at_once_also_while_a_server_is_silent(content: Path) -> None:
+    """The timeout of the connection is a minute."""
+    words = [sys.executable, "-c", "from kb.cli import main; main()", "mail", "poll"]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        told = {"HOST": "127.0.0.1", "PORT": str(silent.getsockname()[1]), "USER": "a"}
+        imap = {f"KB_IMAP_{name}": text for name, text in told.items()}
+        with subprocess.Popen(words, env={**os.environ, **imap}) as polling:
+            connection, _ = silent.accept()
+            polling.send_signal(signal.SIGINT)
+            assert polling.wait(timeout=30) == 0
+            connection.close()

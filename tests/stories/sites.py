@@ -1,4 +1,4 @@
-"""What differs between the sites that ship, so far as the stories need it: one row for each."""
+"""What differs between the shipped sites, as far as the stories need it: one row for each site."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Ticket:
 
     choices: Choices
     texts: Mapping[str, str]
-    #: A field that is hidden until the choices are made, with what it refuses, takes and shows.
+    #: A field that is hidden until the choices are made: what it refuses, accepts and shows.
     field: str
     wrong: str
     right: str
@@ -46,7 +46,7 @@ class SiteFacts:
     #: A customer who manages the contacts of an organisation.
     customer: str
     organisation: str
-    #: Whom to write to when the site itself fails.
+    #: The address to write to if the site itself fails.
     fallback: str
     #: What somebody types into the search box, and where the first suggestion leads.
     query: str

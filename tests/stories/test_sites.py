@@ -26,7 +26,7 @@ WRONG_PASSWORD = "not the password"
 
 @pytest.fixture(scope="module", params=SITE_ROWS, ids=str)
 def site(request: pytest.FixtureRequest) -> SiteFacts:
-    """Of a module, so that all stories of one site are told before those of the next."""
+    """Has the scope of a module, so that all stories of one site run before those of the next."""
     facts: SiteFacts = request.param
     return facts
 
@@ -39,7 +39,7 @@ def visit(site: SiteFacts, street: Street, chromium: Browser) -> Iterator[Door]:
 
 
 def fill(page: Page, site: SiteFacts, title: str) -> None:
-    """All of the site's ticket but the field that is asked for."""
+    """Fills in the site's ticket except the field that is asked for."""
     page.fill("#title", title)
     page.keyboard.press("Escape")  # the panel of suggestions
     page.fill("#description", "It began this morning.")

@@ -211,8 +211,8 @@ def test_a_half_typed_title_shows_an_open_ticket_to_those_who_can_read_it(world:
 
 
 def _reminded(world: World, key: str) -> Mapping[str, list[str]]:
-    """The tickets of which each person is reminded on the form, with and without a script, where
-    the title is that of somebody's ticket.
+    """The open tickets that the form shows to each person, with and without JavaScript, if the
+    title is that of somebody's ticket.
     """
     reminded: dict[str, list[str]] = {}
     for title, number in (

@@ -91,6 +91,11 @@ def test_a_sentence_of_a_page_shows_that_page(bakery: Searcher, sentence: str, p
     assert page in shown(bakery, sentence)
 
 
+def test_an_emoji_beside_words_is_not_missed(bakery: Searcher) -> None:
+    plain = bakery.suggest("the dough does not rise").log_odds
+    assert bakery.suggest("the dough does not rise 😡😡").log_odds > plain - 1
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -139,10 +139,16 @@ def _without_function_words(query: ExpandedQuery) -> ExpandedQuery:
 
 def _can_be_missed(word: str, lexicon: Lexicon) -> bool:
     """Whether it says anything that no document has ``word``: not where its parts are words by
-    themselves, or where it is part of another word.
+    themselves, where it is part of another word, or where it is an emoji, not a word.
     """
     is_part = len(word) == 1 and not is_spaced(word)
-    return not is_part and not is_hyphenated_prose(word) and not lexicon.is_short_form(word)
+    is_symbol = not any(map(str.isalnum, word))
+    return (
+        not is_part
+        and not is_symbol
+        and not is_hyphenated_prose(word)
+        and not lexicon.is_short_form(word)
+    )
 
 
 class _PartitionWords:

@@ -30,8 +30,8 @@ from kb.timezones import utc_now
 _MEGABYTE = 1024 * 1024
 _POLL_SECONDS = 30.0
 _LONGEST_PAUSE = 600.0
-_LOOK_EVERY = 0.5  # seconds between looks at whether the program shall end
-_GRACE = 3.0  # seconds in which what is being fetched may come to its end
+_LOOK_EVERY = 0.5  # seconds between checks whether the program has to end
+_GRACE = 3.0  # seconds in which a fetch that has begun may still finish
 #: Seconds after which the thread that processes e-mails gives way to those that accept them. With
 #: Python's default of 5 ms, a mail server waits almost three times as long for an answer.
 _SWITCH_INTERVAL = 0.0005
@@ -199,9 +199,10 @@ def _pause(settings: Settings, failures: int) -> float:
 def _fetch_until(
     stopped: threading.Event, settings: Settings, intake: MailIntake, *, once: bool
 ) -> int:
-    """As ``_fetch``, but a server that is silent does not hold up the end of the program.
+    """As ``_fetch``, but a server that does not answer cannot keep the program from ending.
 
-    What it still says afterwards is lost, and fetched again: a mail is marked only when it is kept.
+    Mails that arrive after the end are fetched again next time: a mail is marked only when it is
+    stored.
     """
     results: list[int | Exception] = []
 

@@ -138,8 +138,10 @@ def _without_function_words(query: ExpandedQuery) -> ExpandedQuery:
 
 
 def _can_be_missed(word: str, lexicon: Lexicon) -> bool:
-    """Whether it says anything that no document has ``word``: not where its parts are words by
-    themselves, where it is part of another word, or where it is an emoji, not a word.
+    """Whether it means anything that no document contains ``word``.
+
+    It does not if its parts are words themselves, if it is part of another word, or if it is an
+    emoji.
     """
     is_part = len(word) == 1 and not is_spaced(word)
     is_symbol = not any(map(str.isalnum, word))

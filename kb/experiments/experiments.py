@@ -19,7 +19,7 @@ from kb.experiments.experiment import Experiment
 from kb.experiments.repository import ExperimentRepository
 from kb.search.interleaving import Team, Trial
 from kb.search.query.curation_file import CurationFile, read_curations
-from kb.search.searcher import Searcher
+from kb.search.searcher import Searcher, published_curations
 
 LOG = logging.getLogger(__name__)
 #: Where the portal looks for files that can be tried, in the site's folder.
@@ -141,8 +141,12 @@ def candidate_files(content: Path) -> tuple[str, ...]:
 
 
 def read_candidate(path: Path, searcher: Searcher) -> CurationFile:
-    """Raises Misconfigured for a file with mistakes, Invalid for a document that does not exist."""
+    """Raises Misconfigured for a file with mistakes, Invalid for a document that does not exist and
+    for what is published already: between two equal rankings nobody ever decides.
+    """
     curations = read_curations(path)
+    if curations.values and curations.values == published_curations(searcher):
+        raise Invalid(f"{path.name} is the same as the published curations. Change it first.")
     for document_id, line in curations.named:
         if not any(_sees(searcher, audience, document_id) for audience in searcher.audiences()):
             raise Invalid(f"{path.name}:{line}: There is no document {document_id}.")

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search.display.sections import Sections
@@ -441,3 +441,8 @@ def _kind(kind: str | None) -> str | None:
     if kind and kind not in set(DocumentKind):
         raise Invalid(f"kind must be doc, faq or forum, not {kind}.", field="kind")
     return kind
+
+
+def published_curations(searcher: Searcher) -> dict[str, Any]:
+    """What editors decided about queries, in the generation that is read now."""
+    return searcher._current().generation.curations()

@@ -17,9 +17,10 @@ from kb.experiments.cli import experiment as command
 from kb.experiments.experiment import Preference, result_of
 from kb.experiments.experiments import Experiments
 from kb.experiments.tables import EXPERIMENT_CREDITS
+from kb.search.build.builder import IndexBuilder
 from kb.search.interleaving import Team, Trial
-from kb.search.query.curation_file import CurationFile
-from tests.search.library import document, publish
+from kb.search.query.curation_file import CurationFile, read_curations
+from tests.search.library import document
 from tests.world import FRIDAY, HOUR, World
 
 RULES = CurationFile({"synonyms": [{"words": ["a", "b"]}]})
@@ -105,8 +106,12 @@ def test_looking_every_day_rarely_finds_what_is_not_there() -> None:
 
 def test_the_command_starts_shows_and_ends(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    publish(data, [document("doc/a", "A page", "Text.")])
-    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    same, good, bad = (tmp_path / f"{name}.toml" for name in ("same", "good", "bad"))
+    same.write_text('[[synonyms]]\nwords = ["page", "sheet"]\n')
+    with IndexBuilder(data, operators=False) as builder:
+        builder.add(document("doc/a", "A page", "Text."))
+        builder.curations = read_curations(same).values
+        builder.publish(ledger={}, settings={})
     good.write_text('[[queries]]\nquery = "page"\npin = ["doc/a"]\n\n[weights]\nmeaning = 0.5\n')
     bad.write_text('[[queries]]\nquery = "page"\npin = ["doc/nowhere"]\n')
 
@@ -116,6 +121,7 @@ def test_the_command_starts_shows_and_ends(tmp_path: Path) -> None:
 
     assert run("show")[0] == 1
     assert run("start", str(bad))[0] == 1
+    assert run("start", str(same))[0] == 1, "it is published already, so nobody ever decides"
     code, shape = run("start", str(good))
     assert (code, shape["name"], shape["running"], shape["verdict"]) == (
         0,

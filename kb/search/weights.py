@@ -177,7 +177,7 @@ ALONE = 1.5  # where its own log-odds are higher than these: it is only that oth
 #: shown in its place.
 AS_GOOD = 0.9
 SURE = 0.55  # a suggestion of this confidence is quoted above the list, if words agree
-CLEAR = 0.8  # unless another has more than this share of its confidence: then either may answer
+CLEAR = 0.6  # unless another has more than this share of its confidence: then either may answer
 CERTAIN = 0.65  # one of this confidence, whichever words it answers in
 
 COMPLETIONS = 100  # most frequent words that a prefix may stand for

@@ -109,6 +109,7 @@ class FieldKind(StrEnum):
     ADDRESSES = "addresses"
     ARTICLES = "articles"
     SCORE = "score"
+    HIDDEN = "hidden"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Conflict, Invalid, NotFound, TooLarge, TooMany, Unavailable
 from kb.people.person import Person
+from kb.text import clean_text
 from kb.tickets import actions
 from kb.tickets.desk import Desk
 from kb.tickets.lifecycle import UNDO_WINDOW, Side, Verb, next_status
@@ -52,7 +53,14 @@ def _revoke_links(desk: Desk, number: str, person: Person, _form: MultiDict[str,
 
 
 def _fields(desk: Desk, number: str, person: Person, form: MultiDict[str, str]) -> None:
-    desk.act(number, person, actions.record(form, centre().policy), key=_key(form), now=now())
+    """Only what this agent has changed: another may have set the other fields meanwhile."""
+    changed = {
+        name: value
+        for name, value in form.items()
+        if (shown := form.get(ticket_page.SHOWN.format(name))) is None
+        or clean_text(value) != clean_text(shown)
+    }
+    desk.act(number, person, actions.record(changed, centre().policy), key=_key(form), now=now())
 
 
 def _undo(desk: Desk, number: str, person: Person, _form: MultiDict[str, str]) -> None:

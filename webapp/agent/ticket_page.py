@@ -16,7 +16,7 @@ from kb.errors import KbError, Unavailable
 from kb.people.person import Person
 from kb.search.documents import PUBLIC
 from kb.search.results import Hit
-from kb.sla.form_fields import SiteFieldKind, applies
+from kb.sla.form_fields import SiteField, SiteFieldKind, applies
 from kb.tickets import actions
 from kb.tickets.lifecycle import (
     UNDO_WINDOW,
@@ -41,6 +41,7 @@ from webapp.customer.tickets import fragment
 blueprint = Blueprint("ticket_page", __name__, url_prefix="/desk")
 SUGGESTED = 5  # articles, similar tickets and possible duplicates beside a ticket
 FIELDS_FORM = "fields"
+SHOWN = "shown-{}"  # the hidden input that says what a field held when the page was read
 #: How a field of the site is entered, where a line is not enough.
 _INPUTS = {
     SiteFieldKind.TEXT: FieldKind.TEXT,
@@ -68,7 +69,10 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
     mergeable = [row for row in duplicates if row.customer_id == ticket.row.customer_id]
     forms = (*offered_forms(ticket, Side.STAFF), *_fields_form(ticket))
     form_values = {
-        FIELDS_FORM: dict(ticket.fields),
+        FIELDS_FORM: {
+            **ticket.fields,
+            **{SHOWN.format(key): value for key, value in ticket.fields.items()},
+        },
         "copies": {"copy_to": ", ".join(ticket.copy_to)},
         "merge": {"into": mergeable[0].number if mergeable else ""},
     }
@@ -118,21 +122,27 @@ def _fields_form(ticket: Ticket) -> tuple[ActionForm, ...]:
         "product": ticket.row.product,
     }
     fields = tuple(
-        FormField(
-            key,
-            _INPUTS.get(own.kind, FieldKind.LINE),
-            own.title,
-            own.hint,
-            choices=tuple((choice, choice or "–") for choice in ("", *own.choices))
-            if own.kind is SiteFieldKind.CHOICE
-            else (),
-        )
+        field
         for key, own in actions.agent_fields(policy).items()
         if applies(own.when, facts)
+        for field in (
+            _input(key, own, ticket.fields.get(key, "")),
+            FormField(SHOWN.format(key), FieldKind.HIDDEN),
+        )
     )
     if not fields or ticket.row.status not in VERBS[Verb.RECORD].transitions:
         return ()
     return (ActionForm(FIELDS_FORM, "Fields for agents", "Save fields", fields),)
+
+
+def _input(key: str, own: SiteField, value: str) -> FormField:
+    """``value`` stays among the choices when the policy has dropped it since."""
+    choices: tuple[tuple[str, str], ...] = ()
+    if own.kind is SiteFieldKind.CHOICE:
+        offered = dict.fromkeys(("", *own.choices, value))
+        choices = tuple((choice, choice or "–") for choice in offered)
+    kind = _INPUTS.get(own.kind, FieldKind.LINE)
+    return FormField(key, kind, own.title, own.hint, choices=choices)
 
 
 def _undoable_until(ticket: Ticket) -> dt.datetime | None:

@@ -276,7 +276,11 @@ def test_agents_set_fields_that_only_agents_see(site: Portal) -> None:
     same = {"trace": "\u202eoverflow\x07 0x2f7a", "key": "same"}  # nobody sees the difference
     for again in ({**trace, "key": "two"}, same, {"trace": "x" * 1001, "key": "three"}):
         assert bob.post(f"/desk/{number}/fields", again).status_code in (409, 422)
-    assert bob.post(f"/desk/{number}/fields", {"trace": "", "key": "four"}).status_code == 303
+    unread = {"trace": "", "shown-trace": "", "key": "unread"}  # on the page before it was set
+    assert bob.post(f"/desk/{number}/fields", unread).status_code == 409
+    assert "overflow 0x2f7a" in part_of(bob.page(f"/desk/{number}"), "field", "trace")
+    emptied = {"trace": "", "shown-trace": "overflow 0x2f7a", "key": "four"}
+    assert bob.post(f"/desk/{number}/fields", emptied).status_code == 303
     assert 'data-field="trace"' not in bob.page(f"/desk/{number}")
     assert alice.post(f"/desk/{number}/fields", trace).status_code == 403
 

@@ -124,6 +124,23 @@ def test_aliases_of_any_page_show_their_effect_before_they_are_accepted(
     assert compare_next(portal) == 0
 
 
+def test_a_golden_query_that_aliases_mend_is_counted_and_a_broken_file_is_not_changed(
+    portal: Portal,
+) -> None:
+    erin, content = portal.browser("erin"), portal.centre.settings.content
+    (content / "golden.toml").write_text(
+        '[[queries]]\nquery = "clean the still"\nexpect = ["doc/still"]\n\n'
+        '[[queries]]\nquery = "zorblax export"\nexpect = ["doc/ink"]\n'
+    )
+    path = proposal_page(portal, erin, found_gap(portal, "doc/ink", "zorblax export"))
+    page = erin.page(path)
+    assert (data_values(page, "broken"), data_values(page, "mended")) == (["0"], ["1"])
+
+    (content / "curations.toml").write_text("[[queries]]\n")
+    assert erin.post(path).status_code == 409
+    assert (content / "curations.toml").read_text() == "[[queries]]\n"
+
+
 def test_a_problem_of_a_comparison_is_shown_and_ends_the_wait(portal: Portal) -> None:
     erin, content = portal.browser("erin"), portal.centre.settings.content
     (content / "golden.toml").write_text("[[queries", "utf-8")

@@ -21,9 +21,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Table
 
@@ -351,12 +351,11 @@ def measure(folder: Path, visits: int, tickets: int) -> None:
     print(f"| | {' | '.join(f'{days} days' for days in DAYS)} |\n|---|{'---|' * len(DAYS)}")
     with database.read() as connection:
         for name, part in PARTS.items():
-            runs = [milliseconds(lambda p=p, part=part: part(connection, p)) for p in periods]  # type: ignore[misc]
+            runs = [milliseconds(partial(part, connection, period)) for period in periods]
             print(_row(name, runs), flush=True)
     bob = portal.browser("bob")
     pages = [f"/desk/insights?from={period.first}&to={period.last}" for period in periods]
-    whole: list[Any] = [milliseconds(lambda path=path: bob.page(path)) for path in pages]  # type: ignore[misc]
-    print(_row("**the page**", whole))
+    print(_row("**the page**", [milliseconds(partial(bob.page, path)) for path in pages]))
     portal.centre.close()
 
 

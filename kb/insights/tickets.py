@@ -29,7 +29,6 @@ from kb.tickets.tables import TARGETS, TICKETS
 from kb.timezones import start_of_week
 
 _MOST_GROUPS = 20  # of one dimension
-_NAMES = ("filed", "ended", "resolved", "reopened", "replies", "ratings", "scores", "known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,9 @@ class TicketCounts:
     def reopen_rate(self) -> float | None:
         """How many resolved tickets were reopened."""
         return self.reopened / self.resolved if self.resolved else None
+
+
+_NAMES = TicketCounts.__slots__
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def build_worker(centre: HelpCentre) -> Worker:
     feed = WebhookFeed(database, settings.webhook_urls)
 
     followers = Followers(centre.searcher, centre.subscriptions, partial(_audience_of, tickets))
+    comparison = EffectComparison(settings, database, centre.searcher)
 
     retention = Retention(
         database,
@@ -74,14 +75,10 @@ def build_worker(centre: HelpCentre) -> Worker:
             ArticleNews(centre.index, feed).tell,
             PublicationDates(centre.index, database).note,
             lambda now: centre.inbox.read_waiting(now=now),
-            partial(WaitingProposals(database).compare_next, _comparison(centre)),
+            partial(WaitingProposals(database).compare_next, comparison),
         ),
         count_insights=partial(count_insights, database, settings.insights_mail),
     )
-
-
-def _comparison(centre: HelpCentre) -> EffectComparison:
-    return EffectComparison(centre.settings, centre.database, centre.searcher)
 
 
 def look_for_gaps(centre: HelpCentre, now: dt.datetime) -> None:

@@ -208,7 +208,7 @@ def _create_engine(
             connect_args={
                 "connect_timeout": patience.connect,
                 # For a network that drops every packet of one connection.
-                "tcp_user_timeout": int(_SILENT_NETWORK * 1000),
+                "tcp_user_timeout": _SILENT_NETWORK * 1000,
                 "keepalives_idle": _SILENT_NETWORK // 2,
                 "keepalives_interval": 1,
                 "keepalives_count": _SILENT_NETWORK // 2,

@@ -109,9 +109,10 @@ def document_frequencies(index: ForwardIndex, documents: NDArray[np.int64]) -> N
 
 def document_words(index: ForwardIndex, document: int) -> list[str]:
     """The different words of a document."""
-    (numbers, *others) = _occurrences(index, np.array([document]))
+    # Of a single document, which is at position 0, they are the numbers of the words.
+    numbers = np.unique(np.concatenate(list(_occurrences(index, np.array([document])))))
     texts = index.texts()
-    return [texts[number] for number in np.unique(np.concatenate((numbers, *others))).tolist()]
+    return [texts[number] for number in numbers.tolist()]
 
 
 def _occurrences(index: ForwardIndex, documents: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:

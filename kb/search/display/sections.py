@@ -129,12 +129,8 @@ class _Folder:
         return positions
 
     def order(self, page: Listed) -> ArticleOrder:
-        position, number, path = (
-            self.listed.get(_listed_name(page)),
-            page.place.order,
-            page.place.path,
-        )
-        return _order(position, number, page.title, path)
+        position = self.listed.get(_listed_name(page))
+        return _order(position, page.place.order, page.title, page.place.path)
 
     @functools.cached_property
     def positions(self) -> dict[str, int]:

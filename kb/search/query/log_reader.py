@@ -190,11 +190,12 @@ def _deciding(lines: list[str]) -> int | None:
             in_traceback = True
             continue
         weight = line_weight(line)
-        has_sign = any(pattern.search(line) for _, pattern in _SIGNS)
-        if in_traceback and line[:1].strip() and weight >= 0:
+        ends_traceback = in_traceback and bool(line[:1].strip()) and weight >= 0
+        if ends_traceback:
             in_traceback = False
-            weight, has_sign = weight + 4, True
-        if has_sign and (weight > most or (weight == most and _CAUSE.match(line))):
+            weight += 4
+        outweighs = weight > most or (weight == most and _CAUSE.match(line))
+        if outweighs and (ends_traceback or any(sign.search(line) for _, sign in _SIGNS)):
             best, most = number, weight
     return best
 

@@ -283,6 +283,7 @@ ONLY_IN = {
         "kb.centre",
         "kb.gaps.effects",
         "kb.operations.doctor",
+        "kb.search.cli",
         "kb.search.evaluation",
         "kb.search.searcher",
         "webapp.cli",

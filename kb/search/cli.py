@@ -17,6 +17,8 @@ import click
 from kb.cli_options import data_option, json_option
 from kb.errors import Invalid
 from kb.search.documents import PUBLIC, DocumentKind
+from kb.search.engine import SearchEngine
+from kb.search.installation import search_engine
 from kb.search.results import Considered, Hit, Passage, results_json, suggestions_json
 from kb.search.searcher import SORTS, Searcher
 from kb.search.standpoint import Standpoint
@@ -54,14 +56,15 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _searcher(data: str | None, audience: str) -> Searcher:
-    """Raises Invalid for an audience that no document names: a typo would be answered as a
-    customer is.
+def _searcher(data: str | None, audience: str) -> tuple[Searcher, SearchEngine]:
+    """A searcher, and its engine. Raises Invalid for an audience that no document names: a typo
+    would be answered as a customer is.
     """
     settings = load_settings(data=data)
+    engine = search_engine(settings.data, settings.search_cluster)
     searcher = Searcher(
         settings.data,
-        cluster=settings.search_cluster,
+        engine=engine,
         budget_ms=max(settings.suggest_budget_ms, _PATIENCE_MS),
     )
     audiences = searcher.audiences()
@@ -72,7 +75,7 @@ def _searcher(data: str | None, audience: str) -> Searcher:
             "Other groups see what customers see.",
             field="as",
         )
-    return searcher
+    return searcher, engine
 
 
 @click.command()
@@ -104,7 +107,8 @@ def search(
     """Search as a visitor would: plain words, "phrases", -word, title: product: version: kind: tag:
     before: after:
     """
-    answer = _searcher(data, audience).search(
+    searcher, engine = _searcher(data, audience)
+    answer = searcher.search(
         query,
         audience=audience,
         kind=kind,
@@ -114,7 +118,7 @@ def search(
         language=language,
     )
     if as_json:
-        click.echo(json.dumps(results_json(answer), ensure_ascii=False, indent=1))
+        _print_json(engine, results_json(answer))
     else:
         for note in answer.notes:
             click.echo(note, err=True)
@@ -144,7 +148,8 @@ def suggest(
     """
     if title == "-":
         title = sys.stdin.buffer.read(MAX_INPUT).decode("utf-8", "replace")
-    answer = _searcher(data, audience).suggest(
+    searcher, engine = _searcher(data, audience)
+    answer = searcher.suggest(
         title,
         audience=audience,
         limit=limit,
@@ -153,7 +158,7 @@ def suggest(
         settled=True,
     )
     if as_json:
-        click.echo(json.dumps(suggestions_json(answer), ensure_ascii=False, indent=1))
+        _print_json(engine, suggestions_json(answer))
     else:
         if answer.looked_for is not None:
             click.echo(f"Looking for: {answer.looked_for}", err=True)
@@ -172,6 +177,13 @@ def _print_considered(considered: Considered) -> None:
         click.echo(
             "       " + "  ".join(f"{name} {value:+.2f}" for name, value in document.weighty)
         )
+
+
+def _print_json(engine: SearchEngine, shape: dict[str, Any]) -> None:
+    """Prints the answer of the routes, and for operators why another engine gave it."""
+    fallback = engine.fallback()
+    warnings = {"warnings": [fallback]} if fallback else {}
+    click.echo(json.dumps(shape | warnings, ensure_ascii=False, indent=1))
 
 
 def _end(hits: tuple[Hit, ...]) -> None:

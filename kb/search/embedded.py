@@ -51,6 +51,9 @@ class EmbeddedEngine:
     def problem(self, _generation: Generation, /) -> str:
         return ""  # it needs nothing but the generation
 
+    def fallback(self) -> str:
+        return ""
+
     def writer(self, **options: Unpack[WriterOptions]) -> IndexBuilder:
         from kb.search.build.builder import IndexBuilder  # who only searches builds nothing
 

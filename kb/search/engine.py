@@ -257,5 +257,10 @@ class SearchEngine(Protocol):
         is fixed; "" if it can.
         """
 
+    def fallback(self) -> str:
+        """Why the last answer did not come from the server that should give it; "" if it did. Asks
+        no server.
+        """
+
     def writer(self, **options: Unpack[WriterOptions]) -> IndexWriter:
         """A writer of the next generation; one at a time."""

@@ -376,6 +376,9 @@ class ExhaustiveEngine:
     def problem(self, generation: Generation, /) -> str:
         return ""
 
+    def fallback(self) -> str:
+        return ""
+
     def open(self, generation: Generation) -> ExhaustiveIndex:
         return ExhaustiveIndex(generation)
 

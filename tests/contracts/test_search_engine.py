@@ -74,7 +74,7 @@ def engine_named(name: str, data: Path) -> Iterator[SearchEngine]:
     with own_address() as address:
         engine = OpenSearchEngine(data, address)
         yield engine
-        assert not engine.cluster.is_failing  # the cluster has answered everything
+        assert not engine.cluster.failure  # the cluster has answered everything
 
 
 @pytest.fixture(params=PARAMETERS)

@@ -76,7 +76,7 @@ class Cluster:
     def __init__(self, address: ClusterAddress) -> None:
         self.address = address
         self.breaker = Breaker()
-        self.is_failing = False  # the last query was not answered
+        self.failure = ""  # why the last query was not answered, as a sentence
 
     @functools.cached_property
     def _client(self) -> OpenSearch:
@@ -117,18 +117,15 @@ class Cluster:
             )
         except Exception as error:  # anything but the answer of a healthy cluster
             self.breaker.timed_out()
-            if not self.is_failing:
-                LOG.warning(
-                    "OpenSearch at %s does not answer (%s). The local index is used until it does.",
-                    self.address,
-                    _reason(error),
-                )
-            self.is_failing = True
+            is_new = not self.failure
+            self.failure = f"OpenSearch at {self.address} does not answer ({_reason(error)})."
+            if is_new:
+                LOG.warning("%s The local index is used until it does.", self.failure)
             raise NoAnswer from error
         self.breaker.answered()
-        if self.is_failing:
+        if self.failure:
             LOG.warning("OpenSearch at %s answers again.", self.address)
-            self.is_failing = False
+            self.failure = ""
         return answers
 
     def _answers(self, body: str, count: int, seconds: float) -> list[Mapping[str, Any]]:

@@ -84,11 +84,18 @@ def move_aliases(manifest: Manifest, cluster: Cluster) -> str:
     return ""
 
 
+def absence(generation: Generation, cluster: Cluster) -> str:
+    """A sentence if a generation was published without the cluster; else ""."""
+    if index_names(generation.manifest):
+        return ""
+    return f"Generation {generation.name} is not on OpenSearch at {cluster.address} yet."
+
+
 def problem_of(generation: Generation, cluster: Cluster) -> str:
     """Why a generation cannot be searched on the cluster; "" if it can."""
+    if absence(generation, cluster):
+        return absence(generation, cluster)
     names = index_names(generation.manifest)
-    if not names:
-        return f"Generation {generation.name} is not on OpenSearch at {cluster.address} yet."
     try:
         cluster.check()
         cluster.check_health(names.values())

@@ -16,7 +16,12 @@ from kb.errors import Unavailable
 from kb.search.embedded import EmbeddedEngine
 from kb.search.engine import IndexWriter, OpenIndex, WriterOptions
 from kb.search.engines.opensearch.cluster import Cluster, ClusterAddress
-from kb.search.engines.opensearch.cluster_index import ClusterIndex, move_aliases, problem_of
+from kb.search.engines.opensearch.cluster_index import (
+    ClusterIndex,
+    absence,
+    move_aliases,
+    problem_of,
+)
 from kb.search.generations.generation import Generation, Generations
 
 LOG = logging.getLogger(__name__)
@@ -29,6 +34,7 @@ class OpenSearchEngine:
         self.cluster = Cluster(ClusterAddress.parse(address))
         self.generations = Generations(data, partial(move_aliases, cluster=self.cluster))
         self._embedded = EmbeddedEngine(data, self.generations)
+        self._absence = ""  # of the generation that was opened last
 
     def prepare(self) -> None:
         """Also says what is wrong with the cluster; until that is fixed, the local index may be
@@ -46,8 +52,14 @@ class OpenSearchEngine:
     def problem(self, generation: Generation, /) -> str:
         return problem_of(generation, self.cluster)
 
+    def fallback(self) -> str:
+        return self._absence or self.cluster.failure
+
     def open(self, generation: Generation) -> OpenIndex:
         self.cluster.load()
+        self._absence = absence(generation, self.cluster)
+        if self._absence:
+            LOG.warning("%s The local index is used.", self._absence)
         return ClusterIndex(generation, self._embedded.open(generation), self.cluster)
 
     def writer(self, **options: Unpack[WriterOptions]) -> IndexWriter:

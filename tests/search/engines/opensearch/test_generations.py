@@ -55,7 +55,7 @@ def found(engine: OpenSearchEngine, text: str, audience: str = "public") -> set[
     """By the cluster: what it does not answer is an error here."""
     searcher = Searcher(Path(), engine=engine, budget_ms=60_000)
     hits = searcher.search(text, audience=audience, per_page=50).hits
-    assert not engine.cluster.is_failing
+    assert not engine.cluster.failure
     return {hit.id for hit in hits}
 
 
@@ -131,7 +131,7 @@ def test_without_its_index_a_generation_is_answered_here_and_published_again(
     assert "has no index" in engine.problem(generation)
     searcher = Searcher(Path(), engine=engine, budget_ms=60_000)
     assert searcher.suggest("manual page", doubt=-math.inf).hits
-    assert engine.cluster.is_failing
+    assert engine.cluster.failure
     engine.cluster.breaker = Breaker()
     publish(engine, [], PAGES)
     assert len(found(engine, "ink")) == 20

@@ -14,8 +14,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from kb.breaker import REST, Breaker
+from kb.cli import kb
 from kb.errors import Unavailable
 from kb.search.embedded import EmbeddedEngine
 from kb.search.engines.opensearch.cluster_index import STEM_SETTING
@@ -134,7 +136,7 @@ def test_the_local_index_answers_instead(
         expected.total,
         expected.facets,
     )
-    assert engine.cluster.is_failing
+    assert engine.cluster.failure
 
 
 def test_a_cluster_that_fails_is_left_alone_and_asked_again_later(
@@ -156,7 +158,7 @@ def test_a_cluster_that_fails_is_left_alone_and_asked_again_later(
     portal.suggest("install now")
     portal.suggest("install once more")
     assert handler.asked == 3
-    assert not engine.cluster.is_failing
+    assert not engine.cluster.failure
 
 
 @pytest.mark.parametrize("mode", ["refuses", "401", "500", "garbage", "another service"])
@@ -180,6 +182,31 @@ def test_operators_get_a_sentence_without_the_password(
         writer.publish(ledger={}, settings={})
     assert PASSWORD not in raised.value.sentence
     assert engine.generations.published_name() == generation.name
+
+
+def test_a_command_says_that_the_local_index_answered(
+    data: Path,
+    cluster: tuple[str, type[FakeCluster]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    address, handler = cluster
+    monkeypatch.setenv("KB_SEARCH", "opensearch")
+    monkeypatch.setenv("KB_OPENSEARCH", address)
+
+    def warnings() -> list[str]:
+        arguments = ["suggest", "install", "--json", "--data", str(data)]
+        result = CliRunner().invoke(kb, arguments)
+        written: list[str] = json.loads(result.stdout).get("warnings", [])
+        return written
+
+    assert warnings() == []
+    assert not caplog.messages
+    handler.mode = "500"
+    (sentence,) = warnings()
+    assert "500" in sentence
+    assert sentence in caplog.text  # which goes to standard error
+    assert PASSWORD not in sentence
 
 
 @pytest.mark.parametrize("number", ["1.3.0", "2.18.0", "4.0.0"])
@@ -209,7 +236,8 @@ def test_a_generation_of_the_embedded_engine_answers_until_the_next_is_published
     generation = engine.generations.current()
     assert generation is not None
     assert generation.name in engine.problem(generation)
-    assert not engine.cluster.is_failing  # it was not asked
+    assert generation.name in engine.fallback()
+    assert not engine.cluster.failure  # it was not asked
 
 
 def _closed_port() -> int:

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +44,7 @@ from kb.search.query.curations import Curations, curate_candidates, curate_match
 from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
 from kb.search.query.parser import Operator
-from kb.search.query.partition_analyzer import partition_analyzer
+from kb.search.query.vocabulary import Vocabulary
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.results import Hit, ListedDocument, Placed
 from kb.search.scoring.bm25 import Bm25
@@ -110,7 +111,7 @@ class Partition:
         self._arrays, self._loops = arrays, loops
         self._store = store
         self._operators = operators
-        self.analyzer = partition_analyzer(arrays)
+        self.vocabulary = Vocabulary(arrays)
         self.languages = tuple(languages_of(arrays))
         self.values = DocValues(arrays, loops)
         self.size = self.values.size
@@ -123,7 +124,7 @@ class Partition:
             arrays, loops, self.bm25, self.title_ngrams, self.topics, Embeddings.of(arrays, loops)
         )
         self._evidence = EvidenceReader(arrays, self.bm25, self.rescorer)
-        self._expander = QueryExpander(arrays, self.analyzer)
+        self._expander = QueryExpander(arrays, self.vocabulary)
         self._signals = Signals(arrays, loops, self.bm25, self.values)
         self._headings = WholeHeadings(arrays)
         self._near_duplicates = NearDuplicates(arrays, loops)
@@ -136,10 +137,10 @@ class Partition:
         if "solved_links" in arrays:
             prevail = weights.threads_prevail(self._first_thread, self.size)
             share, power = weights.VOTING_SHARE[prevail], weights.VOTING_POWER[prevail]
-            self._votes = ResolvedTicketVotes(arrays, self.analyzer, share, power)
+            self._votes = ResolvedTicketVotes(arrays, self.vocabulary, share, power)
         self._translations = None
         if "translated_words" in arrays:
-            self._translations = Translations(arrays, self.analyzer)
+            self._translations = Translations(arrays, self.vocabulary)
 
     # --- queries
 
@@ -184,15 +185,15 @@ class Partition:
         """The words of a query as stems with what they are worth, for an engine that finds
         documents by these alone.
         """
-        stem_text = self._expander.stems.word
-        return [
-            WorthyTerm(
-                {stem_text(each.stem): (each.articles, each.threads) for each in rows},
-                alternatives=term.prefix or term.equals,
-            )
-            for term in query.terms
-            if (rows := self.bm25.worth(term))
-        ]
+        worthy = []
+        for term in query.terms:
+            rows = self.bm25.worth(term)
+            stems = self.vocabulary.stems_at([each.stem for each in rows])
+            values = [(each.articles, each.threads) for each in rows]
+            if rows:
+                worth = dict(zip(stems, values, strict=True))
+                worthy.append(WorthyTerm(worth, alternatives=term.prefix or term.equals))
+        return worthy
 
     # --- candidates
 
@@ -339,28 +340,29 @@ class Partition:
 
     def display(self, query: ExpandedQuery) -> HitDisplay:
         """Shows documents for ``query``, with what it stands for marked."""
+        stems, idfs = self._written_stems(query.terms), self.rescorer.idfs(query)
         terms = [
-            WeightedTerm(
-                self._written_stems(term),
-                term.word if term.prefix else "",
-                idf,
-            )
-            for term, idf in zip(query.terms, self.rescorer.idfs(query), strict=True)
+            WeightedTerm(stems_of, term.word if term.prefix else "", idf)
+            for term, stems_of, idf in zip(query.terms, stems, idfs, strict=True)
         ]
         ideal = sum(term.idf for term in terms) + self.bm25.unseen * len(query.unknown)
         return HitDisplay(
             self._texts,
             query.text,
-            Matches(terms, self.analyzer.stem),
+            Matches(terms, self.vocabulary.stems_of),
             QueryCoverage(terms, ideal),
             as_code=any(not _VERSION.fullmatch(name) for name in identifiers(query.text)),
             hidden=query.curated.hidden.tolist() if query.curated is not None else (),
         )
 
-    def _written_stems(self, term: QueryTerm) -> frozenset[str]:
-        if term.memo.stems is None:
-            term.memo.stems = frozenset(map(self._expander.stems.word, term.stems))
-        return term.memo.stems
+    def _written_stems(self, terms: Sequence[QueryTerm]) -> list[frozenset[str]]:
+        """The stems of each term, as they are written."""
+        new = [term for term in terms if term.memo.stems is None]
+        if new:
+            stems = iter(self.vocabulary.stems_at([stem for term in new for stem in term.stems]))
+            for term in new:
+                term.memo.stems = frozenset(islice(stems, len(term.stems)))
+        return [term.memo.stems or frozenset() for term in terms]
 
     def listing(
         self, kind: DocumentKind, *, newest: bool, start: int, count: int
@@ -448,12 +450,13 @@ class Partition:
     def similarity(self, text: str, others: Sequence[str]) -> tuple[float, ...]:
         """How like ``text`` each of some other short texts is, by the idfs of this partition."""
         vector, *other_vectors = (
-            tfidf_vector(Counter(self.analyzer.stems(each)), self._idf) for each in (text, *others)
+            tfidf_vector(Counter(self.vocabulary.stems(each)), self._idf)
+            for each in (text, *others)
         )
         return tuple(cosine(vector, other) for other in other_vectors)
 
     def _idf(self, stem: str) -> float:
-        number = self._expander.stems.find(stem)
+        number = self.vocabulary.number_of(stem)
         return float(self.bm25.idfs[number]) if number >= 0 else self.bm25.unseen
 
 

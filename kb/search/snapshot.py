@@ -25,7 +25,7 @@ from kb.search.documents import Document, DocumentKind, visible_to
 from kb.search.engine import Display, IndexReader, Matched, OpenIndex
 from kb.search.generations.generation import Generation
 from kb.search.query.curations import Curations
-from kb.search.query.did_you_mean import did_you_mean
+from kb.search.query.expansion import did_you_mean
 from kb.search.query.log_reader import read_pasted
 from kb.search.query.parser import MAX_QUERY_LENGTH, Query
 from kb.search.query_terms import ExpandedQuery

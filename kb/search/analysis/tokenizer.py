@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import Stemmer
 
@@ -201,6 +201,22 @@ def unfinished_word(text: str) -> str:
     return last[-1] if last and (text[-1].isalnum() or text[-1] == "_") else ""
 
 
+class TypedText(NamedTuple):
+    """A query, read once."""
+
+    text: str
+    indexed: list[str]  # see ``index_words``
+    written: list[str]  # see ``written_words``
+    unfinished: str  # see ``unfinished_word``
+
+
+def read_typed(text: str) -> TypedText:
+    """What somebody asks for, as words."""
+    return TypedText(
+        text, index_words(text, asked=True), written_words(text), unfinished_word(text)
+    )
+
+
 def written_words(text: str) -> list[str]:
     """The words of ``text`` as they are written, one after the other; each character of a script
     without spaces.
@@ -274,17 +290,24 @@ def tokens(text: str) -> Iterator[Token]:
 _MAX_CACHED_STEMS = 500_000
 
 
+class Stemming(Protocol):
+    """Words to stems: by the rules of a language, or as the documents of a partition have them."""
+
+    def stem(self, word: str, /) -> str:
+        """The stem of ``word``; "" for a stop word."""
+
+    def stems(self, text: str, /) -> list[str]:
+        """The stems of ``index_words(text)``, stop words left out."""
+
+
 class Analyzer:
     """Words of one language to stems, with stop words left out.
 
     Each word's stem is cached: the vocabulary of a site is small, its texts are long.
     """
 
-    def __init__(
-        self, language: str = ENGLISH, *, stem: Callable[[str], str] | None = None
-    ) -> None:
-        """``language`` is one of ``languages.STEMMERS``; ``stem`` stands in for its rules."""
-        self._compute = stem or self._stem
+    def __init__(self, language: str = ENGLISH) -> None:
+        """``language`` is one of ``languages.STEMMERS``."""
         self._stemmer = Stemmer.Stemmer(STEMMERS[language])
         self.stop_words = STOP_WORDS.get(language, frozenset())
         self._stems: dict[str, str] = {}
@@ -293,7 +316,7 @@ class Analyzer:
         """The stem of ``word``; "" for a stop word. Words with digits or joints stay."""
         stem = self._stems.get(word)
         if stem is None:
-            stem = self._stems[word] = self._compute(word)
+            stem = self._stems[word] = self._stem(word)
             # Queries are made by strangers: the memory is bounded.
             if len(self._stems) > _MAX_CACHED_STEMS:
                 self._stems.clear()
@@ -305,6 +328,10 @@ class Analyzer:
         stemmed: str = self._stemmer.stemWord(word) if word.isalpha() else word
         return stemmed
 
+    def stems_of(self, words: Sequence[str]) -> list[str]:
+        """The stem of each of ``words``."""
+        return [self.stem(word) for word in words]
+
     def stems(self, text: str) -> list[str]:
         """The stems of ``index_words(text)``, stop words left out."""
-        return [stem for word in index_words(text) if (stem := self.stem(word))]
+        return [stem for stem in self.stems_of(index_words(text)) if stem]

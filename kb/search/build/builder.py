@@ -79,7 +79,7 @@ from kb.search.index.previous import PreviousPartition
 from kb.search.index.resolved_tickets import pack_resolved_tickets
 from kb.search.index.spill import Spill
 from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
-from kb.search.query.partition_analyzer import partition_analyzer
+from kb.search.query.vocabulary import Vocabulary
 from kb.search.scoring.translations import pack_translations
 
 #: Called with the stage, how much of it is done, and how much there is to do.
@@ -434,10 +434,10 @@ class IndexBuilder:
             return {}
         ids = self._built.ids()
         number_of = {ids[row]: number for number, row in enumerate(arrays["row"].tolist())}
-        analyzer = partition_analyzer(arrays)
+        vocabulary = Vocabulary(arrays)
         return pack_resolved_tickets(
-            self._resolved_tickets, analyzer, arrays, number_of
-        ) | pack_translations(tickets, analyzer, arrays, number_of, customers)
+            self._resolved_tickets, vocabulary, arrays, number_of
+        ) | pack_translations(tickets, vocabulary, arrays, number_of, customers)
 
     def _edits(self, size: int, previous: PreviousPartition | None) -> Arrays | None:
         """The differences from the previous generation's file; None to write a whole file."""

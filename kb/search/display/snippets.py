@@ -46,8 +46,11 @@ class Matches:
     beginning.
     """
 
-    def __init__(self, terms: Sequence[WeightedTerm], stem: Callable[[str], str]) -> None:
-        self._stem = stem
+    def __init__(
+        self, terms: Sequence[WeightedTerm], stems_of: Callable[[Sequence[str]], Sequence[str]]
+    ) -> None:
+        """``stems_of`` gives the stem of each of some words."""
+        self._stems_of = stems_of
         self._whole = frozenset().union(*(term.stems for term in terms if not term.beginning))
         self._beginnings = {
             term.beginning: 1 << number for number, term in enumerate(terms) if term.beginning
@@ -65,20 +68,22 @@ class Matches:
         self._starts = starts | set(self._prefixes)
         self._is_spaced = is_spaced("".join(self._starts))
 
-    def _terms_of(self, folded: str) -> Terms | None:
-        """The terms that a word stands for; None where the query does not stand for it."""
-        if folded not in self._known:
-            stem = self._stem(folded)
-            is_sought = stem in self._whole or folded.startswith(self._prefixes)
-            self._known[folded] = self._look_up(folded, stem) if is_sought else None
-        return self._known[folded]
+    def _terms_of(self, words: Sequence[str]) -> list[Terms | None]:
+        """The terms that each word stands for; None where the query does not stand for it."""
+        new = [word for word in dict.fromkeys(words) if word not in self._known]
+        for word, stem in zip(new, self._stems_of(new) if new else (), strict=True):
+            is_sought = stem in self._whole or word.startswith(self._prefixes)
+            self._known[word] = self._look_up(word, stem) if is_sought else None
+        return [self._known[word] for word in words]
 
-    def _look_up(self, folded: str, stem: str) -> Terms:
-        if folded.isalnum():
-            return self._terms_of_plain_word(folded, stem)
+    def _look_up(self, word: str, stem: str) -> Terms:
+        if word.isalnum():
+            return self._terms_of_plain_word(word, stem)
         terms = 0
-        for token in tokens(folded):  # the words in what may be joined: a file name, a version
-            terms |= self._terms_of_plain_word(token.text, self._stem(token.text))
+        # the words in what may be joined: a file name, a version
+        parts = [token.text for token in tokens(word)]
+        for part, stem_of_part in zip(parts, self._stems_of(parts), strict=True):
+            terms |= self._terms_of_plain_word(part, stem_of_part)
         return terms
 
     def _terms_of_plain_word(self, word: str, stem: str) -> Terms:
@@ -93,7 +98,7 @@ class Matches:
         if not self._is_spaced:
             return self._words_of_tokens(text.original)
 
-        words: set[MatchedWord] = set()
+        ranges: set[TextRange] = set()
         folded = text.folded
         # One search for each start is faster than one regular expression for all.
         for start in self._starts:
@@ -104,19 +109,27 @@ class Matches:
                 if before == " " or not _is_inside_word(before):
                     continuation = WORD_CONTINUATION.match(folded, end)
                     end = continuation.end() if continuation else end
-                    terms = self._terms_of(folded[offset:end])
-                    if terms is not None:
-                        words.add(MatchedWord(offset, end, terms))
+                    ranges.add((offset, end))
                 offset = folded.find(start, end)
 
-        ordered = sorted(words)
+        ordered = self._matched(sorted(ranges), folded)
         return ordered if isinstance(text.offsets, range) else _in_original(ordered, text.offsets)
+
+    def _matched(self, ranges: Sequence[TextRange], text: str) -> list[MatchedWord]:
+        """Those of the words at ``ranges`` that the query stands for."""
+        terms_of = self._terms_of([text[start:end] for start, end in ranges])
+        return [
+            MatchedWord(start, end, terms)
+            for (start, end), terms in zip(ranges, terms_of, strict=True)
+            if terms is not None
+        ]
 
     def _words_of_tokens(self, text: str) -> list[MatchedWord]:
         """For scripts without spaces, whose tokens are overlapping pairs of characters."""
         words: list[MatchedWord] = []
-        for token in tokens(text):
-            terms = self._terms_of(token.text)
+        parts = list(tokens(text))
+        terms_of = self._terms_of([token.text for token in parts])
+        for token, terms in zip(parts, terms_of, strict=True):
             if terms is None:
                 continue
             if words and token.start < words[-1].end:

@@ -121,21 +121,29 @@ def _first_letters(words: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np
 
 
 class PrefixPostings:
-    """The prefixes whose postings were united when the index was built."""
+    """The prefixes of one partition's words, of which some were united when the index was built."""
 
-    def __init__(self, arrays: Arrays) -> None:
+    def __init__(self, arrays: Arrays, surfaces: TermDictionary) -> None:
+        self._surfaces = surfaces
+        self._surface_df: Frequencies = arrays["surface_df"]
+        self._surface_stem: WordStems = arrays["surface_stem"]
         self._prefixes = TermDictionary(arrays, "begin")
         self._pointers: Pointers = arrays["begin_pointers"]
         self._stems: NDArray[np.int32] = arrays["begin_stems"]
         self._first_term = int(arrays["df"].size)
 
-    def find(self, prefix: str) -> QueryTerm | None:
-        """What ``prefix`` stands for, if its postings were united."""
+    def term(self, prefix: str) -> QueryTerm | None:
+        """The most frequent words that begin with ``prefix``, as one term; None where none does."""
         number = self._prefixes.find(prefix)
-        if number < 0:
+        if number >= 0 and not self._surfaces.has_added(prefix):
+            stems = self._stems[self._pointers[number] : self._pointers[number + 1]]
+            return _prefix_term(prefix, stems, self._first_term + number)
+        words = self._surfaces.beginning_with(prefix)
+        if not words.size:
             return None
-        stems = self._stems[self._pointers[number] : self._pointers[number + 1]].tolist()
-        shares = (1.0,) * len(stems)
-        return QueryTerm(
-            prefix, tuple(stems), shares, prefix=True, prefix_term=self._first_term + number
-        )
+        return _prefix_term(prefix, complete(words, self._surface_df, self._surface_stem))
+
+
+def _prefix_term(prefix: str, stems: NDArray[np.int32], united: int = -1) -> QueryTerm:
+    shares = (1.0,) * stems.size
+    return QueryTerm(prefix, tuple(stems.tolist()), shares, prefix=True, prefix_term=united)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
-from kb.search.analysis.tokenizer import Analyzer
+from kb.search.analysis.tokenizer import Stemming
 from kb.search.array_types import Documents, Pointers, Scores
 from kb.search.documents import ResolvedTicket
 from kb.search.index.array_file import Arrays
@@ -30,7 +30,7 @@ _NONE: Words = np.zeros(0, dtype=np.int32)
 
 def pack_resolved_tickets(
     tickets: Iterable[ResolvedTicket],
-    analyzer: Analyzer,
+    stemming: Stemming,
     arrays: Arrays,
     number_of: Mapping[str, int],
 ) -> Arrays:
@@ -42,7 +42,7 @@ def pack_resolved_tickets(
     rows = sorted(
         {(t.solved_at, t.title, tuple(d for d in t.documents if d in number_of)) for t in tickets}
     )
-    linked = [(Counter(analyzer.stems(title)), ids) for _, title, ids in rows if ids]
+    linked = [(Counter(stemming.stems(title)), ids) for _, title, ids in rows if ids]
     if not linked:
         return {}
 
@@ -98,12 +98,12 @@ def _hash(stem: str) -> int:
 class ResolvedTicketVotes:
     """The resolved tickets of one partition, as voters."""
 
-    def __init__(self, arrays: Arrays, analyzer: Analyzer, share: float, power: int) -> None:
+    def __init__(self, arrays: Arrays, stemming: Stemming, share: float, power: int) -> None:
         """Votes count in full where the nearest title has that ``share`` of a query's weight, and
         less where it has less, by this ``power``.
         """
         self._share, self._power = share, power
-        self._stem = analyzer.stem
+        self._stem = stemming.stem
         self._pointers: Pointers = arrays["solved_pointers"]  # of words, into entries
         self._entry_tickets: NDArray[np.int32] = arrays["solved_tickets"]
         self._entry_weights: NDArray[np.float32] = arrays["solved_weights"]

@@ -8,7 +8,7 @@ elsewhere: in ``analysis``, ``query.spelling`` and ``scoring``.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -64,6 +64,10 @@ class TermDictionary:
             return self._added.word(number - len(self._keys))
         return self._bytes_of(number).decode("utf-8", "replace")
 
+    def words_at(self, numbers: Iterable[int]) -> list[str]:
+        """The words of these numbers."""
+        return [self.word(number) for number in numbers]
+
     def words(self) -> list[str]:
         """All words, in order."""
         raw = np.frombuffer(self._text, dtype=np.uint8)
@@ -80,6 +84,10 @@ class TermDictionary:
             number = self._added.find(word)
             number += len(self._keys) if number >= 0 else 0
         return number if number >= 0 and self._df[number] else -1
+
+    def find_all(self, words: Iterable[str]) -> list[int]:
+        """The number of each of ``words``, or -1."""
+        return [self.find(word) for word in words]
 
     def _find(self, word: str) -> int:
         target = _encoded(word)

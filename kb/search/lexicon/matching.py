@@ -97,7 +97,8 @@ class Lexicon:
         self._longest: dict[str, int] = {}  # the first word of an entry -> words of the longest
         self._short_forms: dict[str, str] = {}  # "cant" -> "can't"
         self._fragments: frozenset[str] = frozenset()  # what is indexed of short forms
-        self._cached_word = functools.lru_cache(maxsize=_CACHED_WORDS)(self._typed_word)
+        cached = functools.lru_cache(maxsize=_CACHED_WORDS)
+        self._cached_word, self._cached_nearest = cached(self._typed_word), cached(self.nearest)
         self._add(groups)
 
     def changed(
@@ -160,14 +161,17 @@ class Lexicon:
 
     # --- what somebody typed
 
-    def respelled(self, word: str) -> str | None:
-        """A short form that was typed without its apostrophe, with it; or the word of an entry that
-        ``word`` was meant to be.
+    def respelled(self, words: Iterable[str]) -> dict[str, str]:
+        """Those of ``words`` that were meant otherwise: short forms that were typed without their
+        apostrophe, with it; or the words of entries.
 
-        >>> shipped_lexicon().respelled("cant"), shipped_lexicon().respelled("avater")
-        ("can't", 'avatar')
+        >>> shipped_lexicon().respelled(["cant", "avater", "want"])
+        {'cant': "can't", 'avater': 'avatar'}
         """
-        return self._short_forms.get(word) or self.nearest(word)
+        others = (
+            (word, self._short_forms.get(word) or self._cached_nearest(word)) for word in words
+        )
+        return {word: other for word, other in others if other}
 
     def nearest(self, word: str) -> str | None:
         """The word of an entry that ``word`` was meant to be; None where there is none, or several.
@@ -175,7 +179,7 @@ class Lexicon:
         >>> shipped_lexicon().nearest("avater"), shipped_lexicon().nearest("want")
         ('avatar', None)
         """
-        if not is_correctable(word) or self.is_word(word):
+        if self.is_word(word) or not is_correctable(word):
             return None
         near = {
             other

@@ -8,7 +8,9 @@ the words that one audience may see, and from nothing else; what terms score is 
 from __future__ import annotations
 
 import functools
+import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -18,22 +20,20 @@ from numpy.typing import NDArray
 from kb.search.analysis.common_words import PROBLEM_WORDS
 from kb.search.analysis.languages import compound_links
 from kb.search.analysis.tokenizer import (
-    Analyzer,
-    index_words,
+    TypedText,
+    folded_text,
     is_hyphenated_prose,
     is_spaced,
-    unfinished_word,
+    read_typed,
 )
-from kb.search.array_types import Frequencies
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import languages_of
-from kb.search.index.prefix_postings import PrefixPostings, complete
+from kb.search.index.prefix_postings import PrefixPostings
 from kb.search.index.term_dictionary import TermDictionary
-from kb.search.lexicon.files import function_words
-from kb.search.lexicon.matching import Lexicon
-from kb.search.query.did_you_mean import did_you_mean
+from kb.search.lexicon.matching import Lexicon, Reading
 from kb.search.query.spelling import Speller
 from kb.search.query.synonyms import SynonymExpander
+from kb.search.query.vocabulary import Vocabulary
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 
 MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
@@ -49,66 +49,110 @@ _CACHED_TERMS = 20_000  # some megabytes, beside their postings (see ``bm25``)
 class QueryExpander:
     """Expands queries by the words of one partition."""
 
-    def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
-        words = _PartitionWords(arrays, analyzer)
-        self.stems = words.stems
-        self._equals = SynonymExpander(arrays, words.stems, words.surfaces, analyzer)
+    def __init__(self, arrays: Arrays, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._corrections = _Corrections(arrays, vocabulary.surfaces)
+        self._equals = SynonymExpander(arrays, vocabulary)
         # While somebody types, the same words come again with every letter. What each structure of
         # the index has worked out for a term is kept with it.
         cached = functools.lru_cache(maxsize=_CACHED_TERMS)
-        self._whole_term, self._prefix_term = cached(words.whole_term), cached(words.prefix_term)
-        self._respelled = cached(words.respelled)
+        self._whole_term = cached(self._term_of_word)
+        self._prefix_term = cached(PrefixPostings(arrays, vocabulary.surfaces).term)
 
     def expand(self, text: str, lexicon: Lexicon, *, prefix: bool) -> ExpandedQuery:
         """Read ``text`` as terms; with ``prefix``, its last word may be the beginning of others."""
-        text = " ".join([self._respelled(word, lexicon) for word in text.split(" ")])
-        readings = self._equals.readings(text, lexicon)
-        last = unfinished_word(text) if prefix or len(text.strip()) == 1 else ""
-        if any(reading.is_last_phrase for reading in readings) or last in PROBLEM_WORDS:
-            last = ""  # the last word of "log in" is not the beginning of "install"
-        elif self._is_stop_word(last, lexicon):
-            words = index_words(text, asked=True)
-            if all(self._is_stop_word(word, lexicon) for word in words):
-                last = ""  # "the" alone is not the beginning of "themes"
-        query = _quieted(self._as_typed(text, last, lexicon))
-        meant = did_you_mean(text, query)
+        typed = read_typed(self._respelled(text, lexicon))
+        readings = self._equals.readings(typed, lexicon)
+        is_open = prefix or len(typed.text.strip()) == 1
+        last = self._open_word(typed, readings) if is_open else ""
+        query = _quieted(self._as_typed(typed, last, lexicon))
+        meant = did_you_mean(typed.text, query)
         if meant is not None:
             query = replace(query, meant=meant)
-            readings = self._equals.readings(meant, lexicon)
-        translation = self._equals.translation(query, readings)
-        if translation:
-            query = _without_function_words(replace(query, meant=translation))
-        query = self._equals.widened(query, readings)
+            readings = self._equals.readings(read_typed(meant), lexicon)
+        if readings:
+            query = self._equals.applied(query, readings)
         return query if prefix else replace(query, settled=True)
 
-    def _as_typed(self, text: str, last: str, lexicon: Lexicon) -> ExpandedQuery:
-        counts = Counter(index_words(text, asked=True))
+    def _respelled(self, text: str, lexicon: Lexicon) -> str:
+        """The words that no document here has as they were meant: with the apostrophe that they
+        lack, or as the lexicon spells them.
+        """
+        typed = text.split(" ")
+        words = [word.lower() for word in typed]
+        known = self._vocabulary.look_up(words)
+        others = {word for word, each in zip(words, known, strict=True) if not each.is_written}
+        respelled = {
+            word: other
+            for word, other in lexicon.respelled(others).items()
+            if not self._corrections.of(word)
+        }
+        if not respelled:
+            return text
+        return " ".join(
+            [respelled.get(word, as_typed) for word, as_typed in zip(words, typed, strict=True)]
+        )
+
+    def _open_word(self, typed: TypedText, readings: Sequence[Reading]) -> str:
+        """The unfinished word at the end of a text; "" where it is no beginning of another."""
+        last = typed.unfinished
+        if any(reading.is_last_phrase for reading in readings) or last in PROBLEM_WORDS:
+            return ""  # the last word of "log in" is not the beginning of "install"
+        words = self._vocabulary.look_up([last, *typed.indexed])
+        return last if any(word.stem for word in words) else ""  # "the" alone is not "themes"
+
+    def _as_typed(self, typed: TypedText, last: str, lexicon: Lexicon) -> ExpandedQuery:
+        counts = Counter(typed.indexed)
+        words = [word for word in islice(counts, MAX_QUERY_WORDS) if word != last]
         terms, unknown = [], []
-        for word, count in islice(counts.items(), MAX_QUERY_WORDS):
-            if word == last:
-                continue
-            term = self._whole_term(word, lexicon)
+        for word, known in zip(words, self._vocabulary.look_up(words), strict=True):
+            if not known.stem:
+                continue  # a stop word
+            term = self._whole_term(word, known.number, lexicon)
             if term is None:
                 if _can_be_missed(word, lexicon):
                     unknown.append(word)
-            elif not term.stems:
-                pass  # a stop word
-            elif count > 1 and not term.corrected:
+            elif counts[word] > 1 and not term.corrected:
                 # Long questions repeat what they are about.
-                terms.append(replace(term, shares=(float(min(count, MAX_REPETITIONS)),)))
+                shares = (float(min(counts[word], MAX_REPETITIONS)),)
+                terms.append(replace(term, shares=shares))
             else:
                 terms.append(term)
         if last:
-            term = self._prefix_term(last, lexicon)
-            if term is None:
-                unknown.append(last)
-            elif term.stems:
+            term = self._prefix_term(last)
+            (known,) = self._vocabulary.look_up([last])
+            if term is None and known.stem:  # it may be another inflection of a word
+                term = self._whole_term(last, known.number, lexicon)
+                if term is None:
+                    unknown.append(last)
+            if term is not None:
                 terms.append(term)
-        return ExpandedQuery(text, tuple(terms), tuple(unknown))
+        return ExpandedQuery(typed.text, tuple(terms), tuple(unknown))
 
-    def _is_stop_word(self, word: str, lexicon: Lexicon) -> bool:
-        term = self._whole_term(word, lexicon) if word else None
-        return term is not None and not term.stems
+    def _term_of_word(self, word: str, number: int, lexicon: Lexicon) -> QueryTerm | None:
+        """A word as its stem or its corrections; None for an unknown one."""
+        if number >= 0:
+            return QueryTerm(word, (number,), (1.0,))
+        return None if lexicon.is_word(word) else self._corrections.term(word)
+
+
+def did_you_mean(text: str, query: ExpandedQuery) -> str | None:
+    """``text`` with its unknown words corrected; None when none was."""
+    corrected = text
+    for term in query.terms:
+        if term.corrected:
+            corrected = _replaced(corrected, term.word, term.corrected)
+    return corrected if corrected != text else None
+
+
+def _replaced(text: str, word: str, other: str) -> str:
+    """``text`` with ``other`` for each ``word``; parts of words (camelCase) only if no whole is."""
+    _, folded, offsets = folded_text(text)
+    plain = re.escape(word)
+    wholes = [*re.finditer(rf"(?<!\w){plain}(?!\w)", folded)]
+    for match in reversed(wholes or [*re.finditer(plain, folded)]):
+        text = text[: offsets[match.start()]] + other + text[offsets[match.end()] :]
+    return text
 
 
 def _quieted(query: ExpandedQuery) -> ExpandedQuery:
@@ -124,17 +168,6 @@ def _quieted(query: ExpandedQuery) -> ExpandedQuery:
 def _quiet(term: QueryTerm) -> QueryTerm:
     """A word that says only that there is a problem, beside what there is a problem with."""
     return replace(term, shares=tuple(share * _QUIET for share in term.shares))
-
-
-def _without_function_words(query: ExpandedQuery) -> ExpandedQuery:
-    """A query in another language without its function words.
-
-    The German "die" is not the English word that a page may contain, and a page without "wie" lacks
-    nothing.
-    """
-    terms = tuple(term for term in query.terms if term.word not in function_words())
-    unknown = tuple(word for word in query.unknown if word not in function_words())
-    return replace(query, terms=terms, unknown=unknown)
 
 
 def _can_be_missed(word: str, lexicon: Lexicon) -> bool:
@@ -153,58 +186,26 @@ def _can_be_missed(word: str, lexicon: Lexicon) -> bool:
     )
 
 
-class _PartitionWords:
-    """The words of one partition, and what each stands for; None for an unknown one."""
+class _Corrections:
+    """What unknown words were meant to be, by the words of one partition: never another word than
+    one that exists.
+    """
 
-    def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
-        self._analyzer = analyzer
-        self.surfaces = TermDictionary(arrays, "surface")
-        self._surface_df: Frequencies = arrays["surface_df"]
+    def __init__(self, arrays: Arrays, surfaces: TermDictionary) -> None:
+        self._surfaces = surfaces
         self._surface_stem: NDArray[np.int32] = arrays["surface_stem"]
-        self._speller = Speller(arrays, self.surfaces)
-        self._prefixes = PrefixPostings(arrays)
+        self._speller = Speller(arrays, surfaces)
         self._links = compound_links(languages_of(arrays))
-        self.stems = TermDictionary(arrays, "stem")
+        self.of = functools.lru_cache(_CACHED_TERMS)(self._speller.corrections)
 
-    def respelled(self, typed: str, lexicon: Lexicon) -> str:
-        """A word that no document here has, as it was meant: with the apostrophe that it lacks, or
-        as the lexicon spells it.
-        """
-        word = typed.lower()
-        if self.surfaces.find(word) >= 0:
-            return typed
-        other = lexicon.respelled(word)
-        return typed if other is None or self._speller.corrections(word) else other
-
-    def whole_term(self, word: str, lexicon: Lexicon) -> QueryTerm | None:
-        """The stem of ``word``, or its corrections; a stop word is a term without stems."""
-        stem = self._analyzer.stem(word)
-        if not stem:
-            return QueryTerm(word, (), ())
-        number = self.stems.find(stem)
-        return QueryTerm(word, (number,), (1.0,)) if number >= 0 else self._corrected(word, lexicon)
-
-    def prefix_term(self, word: str, lexicon: Lexicon) -> QueryTerm | None:
-        """The most frequent words that begin with ``word``, as one term."""
-        merged = self._prefixes.find(word)
-        if merged is not None and not self.surfaces.has_added(word):
-            return merged
-        words = self.surfaces.beginning_with(word)
-        if not words.size:  # it begins no word here, and may be another inflection of one
-            return self.whole_term(word, lexicon)
-        stems = complete(words, self._surface_df, self._surface_stem)
-        return QueryTerm(word, tuple(stems.tolist()), (1.0,) * stems.size, prefix=True)
-
-    def _corrected(self, word: str, lexicon: Lexicon) -> QueryTerm | None:
-        """What an unknown ``word`` was meant to be: never another word than one that exists."""
-        if lexicon.is_word(word):
-            return None
-        corrections = self._speller.corrections(word)
+    def term(self, word: str) -> QueryTerm | None:
+        """An unknown ``word`` as those that it may stand for; None where there are none."""
+        corrections = self.of(word)
         if not corrections:
             return self._split(word)
         stems = tuple(int(self._surface_stem[surface]) for surface, _ in corrections)
         shares = tuple(share for _, share in corrections)
-        best = self.surfaces.word(corrections[0][0])
+        best = self._surfaces.word(corrections[0][0])
         return QueryTerm(word, stems, shares, corrected=best)
 
     def _split(self, word: str) -> QueryTerm | None:
@@ -213,5 +214,5 @@ class _PartitionWords:
         if len(parts) < 2:
             return None
         stems = tuple({int(self._surface_stem[surface]): None for surface in parts})
-        words = " ".join(self.surfaces.word(surface) for surface in parts)
+        words = " ".join(self._surfaces.words_at(parts))
         return QueryTerm(word, stems, (_SPLIT,) * len(stems), corrected=words)

@@ -107,8 +107,7 @@ class Speller:
             numbers = {number for number in numbers if self._df[number] >= self._fewest}
 
         scores = []
-        for number in numbers:
-            surface = self._surfaces.word(number)
+        for number, surface in zip(numbers, self._surfaces.words_at(numbers), strict=True):
             if is_one_edit(word, surface):
                 factor = 1.0 if surface[0] == word[0] else weights.FIRST_LETTER
                 scores.append((-float(self._df[number]) * factor, surface, number))

@@ -16,10 +16,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search.analysis.tokenizer import Analyzer, index_words, written_words
+from kb.search.analysis.tokenizer import TypedText, index_words
 from kb.search.index.array_file import Arrays
-from kb.search.index.term_dictionary import TermDictionary
+from kb.search.lexicon.files import function_words
 from kb.search.lexicon.matching import SAME_WORD, Lexicon, Meaning, Reading
+from kb.search.query.vocabulary import Vocabulary
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 
 _CACHED = 20_000
@@ -32,42 +33,38 @@ class SynonymExpander:
     def __init__(
         self,
         arrays: Arrays,
-        stems: TermDictionary,
-        surfaces: TermDictionary,
-        analyzer: Analyzer,
+        vocabulary: Vocabulary,
     ) -> None:
         self._idf: NDArray[np.float32] = arrays["idf"]
-        self._stems, self._surfaces, self._analyzer = stems, surfaces, analyzer
+        self._vocabulary = vocabulary
         # While somebody types, the same words come again with every letter.
         cached = functools.lru_cache(maxsize=_CACHED)
-        self._cached_slots, self._cached_join = cached(self._slots), cached(self._join)
+        self._cached_slots = cached(self._slots)
         self._cached_most = cached(self._most_of_parts)
         self._cached_term, self._cached_new_term = cached(self._widened_term), cached(_new_term)
 
-    def readings(self, text: str, lexicon: Lexicon) -> list[Reading]:
-        """The entries of the lexicon in ``text``; and pairs of words that are written as one."""
-        readings = lexicon.readings(text)
+    def readings(self, typed: TypedText, lexicon: Lexicon) -> list[Reading]:
+        """The entries of the lexicon in a text; and pairs of words that are written as one."""
+        readings = lexicon.readings(typed.text)
         covered = {word for reading in readings for word in reading.words}
-        for pair in pairwise(written_words(text)):
-            joined = self._cached_join(*pair)
-            if joined is not None and covered.isdisjoint(pair):
+        for pair in self._pairs(typed.written):
+            if covered.isdisjoint(pair):
                 covered.update(pair)
-                readings.append(joined)
+                readings.append(Reading(pair, (Meaning(("".join(pair),), SAME_WORD),)))
         return readings
 
-    def _join(self, left: str, right: str) -> Reading | None:
+    def _pairs(self, written: Sequence[str]) -> list[tuple[str, str]]:
         """ "screen reader" for documents that write "screenreader"."""
-        are_plain = all(len(word) > 1 and word.isalpha() for word in (left, right))
-        if not are_plain or self._surfaces.find(left + right) < 0:
-            return None
-        if not (self._analyzer.stem(left) and self._analyzer.stem(right)):
-            return None
-        return Reading((left, right), (Meaning((left + right,), SAME_WORD),))
+        pairs = [pair for pair in pairwise(written) if all(map(_is_plain, pair))]
+        joined = self._vocabulary.surfaces.find_all(map("".join, pairs))
+        pairs = [pair for pair, number in zip(pairs, joined, strict=True) if number >= 0]
+        return [pair for pair in pairs if all(word.stem for word in self._vocabulary.look_up(pair))]
 
-    def widened(self, query: ExpandedQuery, readings: Sequence[Reading]) -> ExpandedQuery:
-        """``query`` with all that its ``readings`` mean here."""
-        if not readings:
-            return query
+    def applied(self, query: ExpandedQuery, readings: Sequence[Reading]) -> ExpandedQuery:
+        """``query`` with all that its ``readings`` mean here, in another language too."""
+        translation = self._translation(query, readings) if query.unknown else ""
+        if translation:
+            query = _without_function_words(replace(query, meant=translation))
         terms = {term.corrected or term.word: term for term in query.terms}
         unknown = dict.fromkeys(query.unknown)
         more: list[QueryTerm] = []
@@ -105,7 +102,7 @@ class SynonymExpander:
             else:
                 more.append(self._cached_new_term("", slot, typed=False))
 
-    def translation(self, query: ExpandedQuery, readings: Sequence[Reading]) -> str:
+    def _translation(self, query: ExpandedQuery, readings: Sequence[Reading]) -> str:
         """``query`` in the words of this partition.
 
         Empty unless words that the partition does not have are found in another language.
@@ -126,7 +123,10 @@ class SynonymExpander:
         return " ".join(filter(None, parts))
 
     def _has(self, meaning: Meaning) -> bool:
-        return all(self._stems.find(self._analyzer.stem(word)) >= 0 for word in meaning.words)
+        return all(number >= 0 for number in self._stems_of(meaning.words))
+
+    def _stems_of(self, words: Sequence[str]) -> list[int]:
+        return [word.number for word in self._vocabulary.look_up(words)]
 
     def _slots(self, words: Sequence[str], meanings: Sequence[Meaning]) -> list[_Slot]:
         """For each of the typed ``words`` the stems that may stand for it, and more for longer
@@ -139,7 +139,7 @@ class SynonymExpander:
         slots: list[dict[int, float]] = [{} for _ in range(typed)]
         most = self._most_of_parts(meanings)
         for meaning in meanings:
-            stems = [self._stems.find(self._analyzer.stem(word)) for word in meaning.words]
+            stems = self._stems_of(meaning.words)
             if min(stems) < 0:
                 continue
             share = meaning.share * min(1.0, typed / len(stems))
@@ -154,8 +154,7 @@ class SynonymExpander:
         """The idf of the most frequent word that is left of a phrase: if documents say "sign in",
         the fewer that have "log" are hardly about logging in.
         """
-        parts = (meaning.words[0] for meaning in meanings if meaning.is_part)
-        stems = [self._stems.find(self._analyzer.stem(word)) for word in parts]
+        stems = self._stems_of([meaning.words[0] for meaning in meanings if meaning.is_part])
         return min((float(self._idf[stem]) for stem in stems if stem >= 0), default=math.inf)
 
     def _limited(self, stem: int, share: float, most: float) -> float:
@@ -174,6 +173,21 @@ class SynonymExpander:
         if len(shares) == len(term.stems):
             return term
         return replace(term, stems=tuple(shares), shares=tuple(shares.values()), equals=True)
+
+
+def _is_plain(word: str) -> bool:
+    return len(word) > 1 and word.isalpha()
+
+
+def _without_function_words(query: ExpandedQuery) -> ExpandedQuery:
+    """A query in another language without its function words.
+
+    The German "die" is not the English word that a page may contain, and a page without "wie" lacks
+    nothing.
+    """
+    terms = tuple(term for term in query.terms if term.word not in function_words())
+    unknown = tuple(word for word in query.unknown if word not in function_words())
+    return replace(query, terms=terms, unknown=unknown)
 
 
 def _in_full(slot: _Slot) -> _Slot:

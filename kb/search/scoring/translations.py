@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
-from kb.search.analysis.tokenizer import Analyzer
+from kb.search.analysis.tokenizer import Stemming
 from kb.search.array_types import Documents, Pointers, Totals
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind, ResolvedTicket
 from kb.search.index.array_file import Arrays
@@ -43,7 +43,7 @@ _BATCH = 500  # linked articles that are compared at once
 
 def pack_translations(
     tickets: Iterable[ResolvedTicket],
-    analyzer: Analyzer,
+    stemming: Stemming,
     arrays: Arrays,
     number_of: Mapping[str, int],
     customers: int,
@@ -61,7 +61,7 @@ def pack_translations(
         name = ticket.customer or f"ticket {position}"
         customer = names.setdefault(name, len(names))
         linked = {number_of[d] for d in ticket.documents if d in number_of}
-        for stem in set(analyzer.stems(ticket.title)):
+        for stem in set(stemming.stems(ticket.title)):
             rows |= {(_hash(stem), customer, number) for number in linked if number < articles}
     if len(names) < customers or not rows:
         return {}
@@ -133,8 +133,8 @@ def _hash(stem: str) -> int:
 class Translations:
     """The words of customers in one partition, and the articles that have the words for them."""
 
-    def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
-        self._stem = analyzer.stem
+    def __init__(self, arrays: Arrays, stemming: Stemming) -> None:
+        self._stem = stemming.stem
         self._words: NDArray[np.uint32] = arrays["translated_words"]  # hashes, ascending
         self._pointers: Pointers = arrays["translated_pointers"]  # of words, into pairs
         self._articles: NDArray[np.int32] = arrays["translated_articles"]

@@ -36,7 +36,7 @@ def _answer(
         WeightedTerm(frozenset({_ANALYZER.stem(word)}), "", 1.1 if word == rarest else 1.0)
         for word in words
     ]
-    matches = Matches(terms, _ANALYZER.stem)
+    matches = Matches(terms, _ANALYZER.stems_of)
     passage = PassageText(SectionPassage("", (), text, regions))
     quotation = find_answer(
         query,

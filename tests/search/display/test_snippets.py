@@ -11,7 +11,7 @@ from kb.search.display.snippets import WIDTH, Matches, WeightedTerm, snippet
 def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
     whole = [WeightedTerm(frozenset({stem}), "", 1.0) for stem in stems]
     opened = [WeightedTerm(frozenset(), beginning, 1.0) for beginning in beginnings]
-    return Matches([*whole, *opened], Analyzer().stem)
+    return Matches([*whole, *opened], Analyzer().stems_of)
 
 
 def marked(text: str, query: Matches) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 from kb.ids import document_key
 from kb.search import weights
 from kb.search.analysis.passages import passage_texts, split_passages, title_text
-from kb.search.analysis.tokenizer import Analyzer, index_words, tokens
+from kb.search.analysis.tokenizer import Stemming, index_words, tokens
 from kb.search.documents import DOCUMENT_KINDS, Document
 from kb.search.index.facets import FACETS
 from kb.search.index.title_ngrams import TitleNgrams
@@ -97,7 +97,7 @@ class ReadDocument:
     def lengths(self) -> tuple[int, int]:
         return self.title.total(), self.body.total() + self.code.total()
 
-    def json(self, lengths: Lengths, analyzer: Analyzer, titles: TitleNgrams) -> dict[str, Any]:
+    def json(self, lengths: Lengths, stemming: Stemming, titles: TitleNgrams) -> dict[str, Any]:
         """The document for an index whose texts have these average lengths."""
         title, body = self.lengths()
         title_unit = weights.TITLE / _shortened(title, lengths.title, weights.B)
@@ -109,7 +109,7 @@ class ReadDocument:
             (self.code, weights.CODE * body_unit),
         ):
             for word, count in counts.items():
-                stem = analyzer.stem(word)
+                stem = stemming.stem(word)
                 if stem:
                     name = feature(stem)
                     frequency[name] = frequency.get(name, 0.0) + unit * count

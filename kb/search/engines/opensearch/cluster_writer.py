@@ -273,7 +273,7 @@ def _writings(
         for target in targets:
             if document.audience in target.visible:
                 partition = target.partition
-                fields = read.json(target.lengths, partition.analyzer, partition.title_ngrams)
+                fields = read.json(target.lengths, partition.vocabulary, partition.title_ngrams)
                 yield {
                     "_op_type": "index",
                     "_index": target.name,

@@ -1,11 +1,11 @@
 """Partition edits: a small segment with the documents edited since a partition was last written.
 
 ``kb.search.index.edits`` reads it. The number of documents with each word is counted exactly over
-both files. Average lengths, latent topics, the links between threads and articles, and the united
-prefixes stay as they were when the large file was written. All of these are computed again when the
-two become one file: when the segment is no longer small, or when an edit changes something that a
-segment cannot hold (see ``edits_of``). Everything here comes from what one audience can see. Build
-time only.
+both files. Average lengths, latent topics, the links between threads and articles, the united
+prefixes, and the language in which a word was read stay as they were when the large file was
+written. All of these are computed again when the two become one file: when the segment is no longer
+small, or when an edit changes something that a segment cannot hold (see ``edits_of``). Everything
+here comes from what one audience can see. Build time only.
 """
 
 from __future__ import annotations
@@ -70,7 +70,6 @@ def edits_of(read: ReadIndex, size: int, previous: PreviousPartition) -> Arrays 
         or size < SMALLEST_WITH_EDITS
         or previous.drift > max(_FEW, _MOST * size)
         or arrays.keys() < _NEEDED
-        or len(languages_of(arrays)) != 1
     ):
         return None
 
@@ -196,8 +195,11 @@ class _EditsWriter:
         for place, word in enumerate(self._added_words, len(surfaces)):
             number_of[word] = place
 
-        stem = stem_or_word(Analyzer(languages_of(arrays)[0]))
-        stem_of_added = [stem(word) for word in self._added_words]
+        present = languages_of(arrays)
+        analyzers = [stem_or_word(Analyzer(language)) for language in present]
+        language_of_words = self._texts.language_of_words(present).tolist()
+        language_of = {texts[word]: language_of_words[word] for word in used.tolist()}
+        stem_of_added = [analyzers[language_of[word]](word) for word in self._added_words]
         stem_numbers = {each: stems.find(each) for each in stem_of_added}
         self._added_stems = sorted(each for each, number in stem_numbers.items() if number < 0)
         for place, each in enumerate(self._added_stems, len(stems)):

@@ -130,9 +130,46 @@ class PartitionTexts:
         self.passage_doc = doc_of_passage[self.passages]
         self.doc_passages = _pointers(self.passage_doc, self._count)
 
+        self.languages = [
+            base_language(forward_index.documents.languages[number])
+            for number in documents.tolist()
+        ]
+
         self._title_lengths = _lengths(forward_index.title_ends)[documents]
         self._passage_lengths = _lengths(forward_index.body_ends)[self.passages]
         self._code_lengths = _lengths(forward_index.code_ends)[self.passages]
+
+    def language_of_words(self, present: Sequence[str]) -> NDArray[np.int64]:
+        """The language that most occurrences of each word of the forward index are in, by its
+        number in ``present``, which are all languages of these documents.
+        """
+        most = np.zeros(len(self._forward_index.surfaces), dtype=np.int64)
+        language_of = np.zeros_like(most)
+        if len(present) == 1:
+            return language_of
+        of_document = np.array([present.index(language) for language in self.languages])
+        for number in range(len(present)):
+            counts = self._occurrences(np.flatnonzero(of_document == number))
+            language_of[counts > most] = number
+            np.maximum(most, counts, out=most)
+        return language_of
+
+    def _occurrences(self, documents: DocumentNumbers) -> NDArray[np.int64]:
+        """How often each word of the forward index occurs in some ``documents``."""
+        index = self._forward_index
+        passages = self.passages[np.isin(self.passage_doc, documents)]
+        counts = np.zeros(len(index.surfaces), dtype=np.int64)
+        for words, text_ends, texts in (
+            (index.title_words, index.title_ends, self._documents[documents]),
+            (index.body_words, index.body_ends, passages),
+        ):
+            ends = np.frombuffer(text_ends, dtype=np.int64)
+            lengths = np.concatenate(([0], np.cumsum(ends[texts + 1] - ends[texts])))
+            for low, high in blocks(lengths, self._spill.block):
+                some = texts[low:high]
+                numbers = words.array()[positions_of(ends[some], ends[some + 1])]
+                counts += np.bincount(numbers, minlength=counts.size)
+        return counts
 
     def _batches(self, documents: DocumentNumbers | None = None) -> Iterator[_Batch]:
         """All documents, or some (ascending, by their numbers here), a few at a time."""
@@ -270,16 +307,12 @@ class _PartitionWriter:
         self._count = documents.size
         self._texts = PartitionTexts(forward_index, documents, spill)
         self.passages = self._texts.passages
-        #: Of each document, and all of them.
-        self._language_of = [
-            base_language(forward_index.documents.languages[number])
-            for number in documents.tolist()
-        ]
-        self.languages = ",".join(sorted(set(self._language_of)))
+        present = sorted(set(self._texts.languages))
+        self.languages = ",".join(present)
 
         reuse = find_reuse(forward_index, documents, previous)
         df = reuse.df if reuse else self._texts.document_frequencies()
-        all_stems, stem_of = self._all_stems()
+        all_stems, stem_of = self._all_stems(present)
         self._surfaces = forward_index.words().select(df > 0)
         self._stems = all_stems.select(stem_of[self._surfaces.order])
         self._surface_df = df[self._surfaces.order].astype(np.int32)
@@ -300,43 +333,13 @@ class _PartitionWriter:
         """Whether lengths are compared with what they were on average in the last partition."""
         return self._kept_basis is not None
 
-    def _all_stems(self) -> tuple[SortedWords, NDArray[np.int32]]:
+    def _all_stems(self, present: Sequence[str]) -> tuple[SortedWords, NDArray[np.int32]]:
         """The stems of all words of the forward index, each in the language that most of its
         occurrences here are in.
         """
-        index = self._forward_index
-        present = sorted(set(self._language_of))
-        if present in ([], [ENGLISH]):
-            return index.stems()
-        if len(present) == 1:
-            return index.stems_in(present, np.zeros(len(index.surfaces), dtype=np.int64))
-
-        most = np.zeros(len(index.surfaces), dtype=np.int64)
-        language_of = np.zeros(len(index.surfaces), dtype=np.int64)
-        of_document = np.array([present.index(language) for language in self._language_of])
-        for number in range(len(present)):
-            documents = np.flatnonzero(of_document == number)
-            counts = self._occurrences(documents)
-            language_of[counts > most] = number
-            np.maximum(most, counts, out=most)
-        return index.stems_in(present, language_of)
-
-    def _occurrences(self, documents: DocumentNumbers) -> NDArray[np.int64]:
-        """How often each word of the forward index occurs in some ``documents``."""
-        index = self._forward_index
-        passages = self.passages[np.isin(self._texts.passage_doc, documents)]
-        counts = np.zeros(len(index.surfaces), dtype=np.int64)
-        for words, text_ends, texts in (
-            (index.title_words, index.title_ends, self._documents[documents]),
-            (index.body_words, index.body_ends, passages),
-        ):
-            ends = np.frombuffer(text_ends, dtype=np.int64)
-            lengths = np.concatenate(([0], np.cumsum(ends[texts + 1] - ends[texts])))
-            for low, high in blocks(lengths, self._spill.block):
-                some = texts[low:high]
-                numbers = words.array()[positions_of(ends[some], ends[some + 1])]
-                counts += np.bincount(numbers, minlength=counts.size)
-        return counts
+        if list(present) in ([], [ENGLISH]):
+            return self._forward_index.stems()
+        return self._forward_index.stems_in(present, self._texts.language_of_words(present))
 
     def term_dictionaries(self) -> Arrays:
         """Surface words (for completion and typos), their stems, and their document frequencies."""

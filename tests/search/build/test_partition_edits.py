@@ -210,6 +210,20 @@ def test_a_page_that_is_edited_stays_among_those_it_is_like_and_leaves_the_other
             assert len(named) == 3 - shown
 
 
+def test_an_edit_beside_pages_in_another_language_is_read_in_its_own(tmp_path: Path) -> None:
+    texts = first_texts()
+    german = document("faq/de", "Ablagen", "Das Netzteil brummt.", language="de")
+    published(tmp_path, [german, *(written(n, text) for n, text in texts.items())])
+    kept = [written(n, text).id for n, text in texts.items() if n != 4]
+    changed = replace(german, sections=(Section("", (), "Die Sicherungen brennen durch."),))
+    after = published(tmp_path, [changed, written(4, "The quokkas hopped.")], kept)
+    assert has_edits(after)
+    with Searcher.on(after) as searcher:
+        for query, page in (("sicherung", "faq/de"), ("quokka hopping", "faq/04")):
+            assert [hit.id for hit in searcher.search(query).hits] == [page]
+        assert not searcher.search("netzteil").hits
+
+
 def test_many_edits_become_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition_edits, "_FEW", 3)
     texts = first_texts()

@@ -30,6 +30,7 @@ from kb.database import DATABASE_FILE, open_database
 from kb.people.accounts import Accounts
 from kb.people.demo import add_demo_accounts
 from kb.search.build.builder import IndexBuilder
+from kb.search.kernels.compilation import compiled_loops
 from kb.search.meaning.sentence_encoder import MiniLm
 from kb.search.searcher import Searcher
 from kb.sla import policy_file
@@ -112,6 +113,7 @@ def _suggest(data: Path, count: int) -> dict[str, float]:
 
 
 def _encode(_folder: Path, count: int) -> dict[str, float]:
+    compiled_loops()  # any process that searches has them
     before = _peak_memory()
     encoder = MiniLm.installed()
     if encoder is None:

@@ -2,7 +2,7 @@
 
 Two short texts are compared by meaning and by the words that they share. The query table (some
 40 µs) decides what is clearly alike or clearly not; what lies between is read by the sentence
-encoder, where it is installed (5 ms, remembered). While a problem is open many people are about to
+encoder, where it is installed (3 ms, remembered). While a problem is open many people are about to
 report it, and of a person's own open tickets there are few, so that the limits are below that of an
 ordinary suggestion. Measured by ``bench/outage.py``.
 """

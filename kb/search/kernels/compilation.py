@@ -26,7 +26,7 @@ _LOOPS = Path(__file__).with_name("numba_loops.py")
 #: The files whose code, constants and types are compiled in.
 SOURCES = (
     *(_LOOPS.with_name(f"{name}.py") for name in ("numba_loops", "finding_loops", "ranking_loops")),
-    *(_LOOPS.with_name(f"{name}.py") for name in ("compiled", "layout")),
+    *(_LOOPS.with_name(f"{name}.py") for name in ("encoder_loops", "compiled", "layout")),
     *(Path(str(module.__file__)) for module in (char_ngrams, weights)),
 )
 #: In a data folder, where nothing else can be written.
@@ -50,9 +50,12 @@ def _loaded(folder: Path | None) -> Loops:
     # numba reads it when a loop is defined.
     config: Any = numba.config
     config.CACHE_DIR = str(folder) if folder else ""
+    was_compiled = "kb.search.kernels.numba_loops" in sys.modules  # for who has a spare folder
     from kb.search.kernels import numba_loops
 
-    if folder is None:
+    if was_compiled:
+        numba_loops.warm_up()
+    elif folder is None:
         _announce("No folder can be written that could hold the compiled code of the search")
         numba_loops.warm_up()
     else:

@@ -325,3 +325,17 @@ class Loops(Protocol):
         self, documents: Documents, pointers: Pointers, codes: NDArray[np.int32], size: int, /
     ) -> NDArray[np.int32]:
         """How many of ``documents`` have each of ``size`` values of a column."""
+
+    def project(
+        self,
+        rows: NDArray[np.float32],
+        weights: NDArray[np.int8],
+        scales: NDArray[np.float32],
+        bias: NDArray[np.float32],
+        /,
+    ) -> NDArray[np.float32]:
+        """``rows`` times the transpose of ``weights``, of which each row has a scale, and ``bias``.
+
+        Each row is multiplied as whole numbers, of 16 bits or as many as 32 bits can add up, so
+        that a product is the same on every processor.
+        """

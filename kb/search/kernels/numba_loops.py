@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from kb.search.kernels.encoder_loops import project
 from kb.search.kernels.finding_loops import (
     add_postings,
     add_row,
@@ -51,6 +52,7 @@ __all__ = [
     "matching_tails",
     "nearest_passages",
     "ngram_vector",
+    "project",
     "rescore",
     "top_sums",
     "top_titles",
@@ -99,6 +101,7 @@ def warm_up() -> None:
     fold_groups(rows, floats, docs, rows.copy(), True)
     count_values(starts, pointers, _mapped(np.zeros(1, np.int32)), 1)
     fuse_parts(parts, signals, cosines, solved, rows, TopicRows(vectors, rows), about)
+    project(np.ones((1, 2), np.float32), vectors.vectors, singles, singles)
 
 
 def _mapped(array: Any) -> Any:

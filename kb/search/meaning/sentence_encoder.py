@@ -1,8 +1,9 @@
 """Sentence encoder: texts to directions; texts that mean about the same point about the same way.
 
-all-MiniLM-L6-v2 in numpy: six layers of a transformer (Vaswani et al., 2017; Wang et al., 2020) and
-the mean over the pieces of a text. 5 ms for a question, 20 to 40 ms for a passage: for index runs,
-and for questions at a pause.
+all-MiniLM-L6-v2: six layers of a transformer (Vaswani et al., 2017; Wang et al., 2020) and the mean
+over the pieces of a text. The weights stay the whole numbers of eight bits that the model file has,
+which a question reads in less time than it would read larger ones. 3 ms for a question, 20 to 40 ms
+for a passage: for index runs, and for questions at a pause.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from kb.errors import Misconfigured
-from kb.search.array_types import Directions
+from kb.search.array_types import Directions, Vectors8
+from kb.search.kernels.compilation import compiled_loops
+from kb.search.kernels.layout import Loops, read_only
 from kb.search.meaning.model_file import Tensors, model_path, read_model
 from kb.search.meaning.word_pieces import FIRST, LAST, word_pieces
 
@@ -41,13 +44,12 @@ class SentenceEncoder(Protocol):
 
 
 class _Linear(NamedTuple):
-    weight: Matrix  # [inputs, outputs]
+    weights: Vectors8  # [outputs, inputs]
+    scales: Matrix  # [outputs], of the weights
     bias: Matrix
 
     def __call__(self, rows: Matrix) -> Matrix:
-        product = rows @ self.weight
-        product += self.bias
-        return product
+        return _loops().project(rows, *self)
 
 
 class _Norm(NamedTuple):
@@ -132,6 +134,11 @@ class MiniLm:
 
 
 @functools.cache
+def _loops() -> Loops:
+    return compiled_loops()
+
+
+@functools.cache
 def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()
 
@@ -199,12 +206,11 @@ def _layer(tensors: Tensors, number: int) -> _Layer:
         (name for name in tensors if name.startswith("val_") and name.endswith("_q")),
         key=lambda name: int(name.split("_")[1]),
     )[6 * number : 6 * number + 6]
-    weights = [(tensors[name] * tensors[f"{name[:-2]}_scale"]) for name in nameless]
     layer = f"inner.encoder.layer.{number}."
     query, key, value, mixed, inner, outer = (
-        _Linear(weight, tensors[f"{layer}{name}.bias"])
-        for weight, name in zip(
-            weights,
+        (*_quantised(tensors, weights.removesuffix("_q")), tensors[f"{layer}{name}.bias"])
+        for weights, name in zip(
+            nameless,
             (
                 "attention.self.query",
                 "attention.self.key",
@@ -216,17 +222,20 @@ def _layer(tensors: Tensors, number: int) -> _Layer:
             strict=True,
         )
     )
-    scale = np.float32(1 / math.sqrt(ENCODER_DIMENSIONS // _HEADS))
-    query = _Linear(query.weight * scale, query.bias * scale)
-    attention = _Linear(
-        np.concatenate([part.weight for part in (query, key, value)], axis=1),
-        np.concatenate([part.bias for part in (query, key, value)]),
-    )
+    weights, scales, bias = query
+    shrink = np.float32(1 / math.sqrt(ENCODER_DIMENSIONS // _HEADS))
+    query = (weights, scales * shrink, bias * shrink)
     return _Layer(
-        attention,
-        mixed,
+        _linear(query, key, value),
+        _linear(mixed),
         _norm(tensors, f"{layer}attention.output.LayerNorm"),
-        inner,
-        outer,
+        _linear(inner),
+        _linear(outer),
         _norm(tensors, f"{layer}output.LayerNorm"),
     )
+
+
+def _linear(*parts: tuple[NDArray[np.int8], Matrix, Matrix]) -> _Linear:
+    """Weights [inputs, outputs], their scales [1, outputs] and biases, beside one another."""
+    weights, scales, biases = (np.concatenate(each, axis=-1) for each in zip(*parts, strict=True))
+    return _Linear(*map(read_only, (np.ascontiguousarray(weights.T), scales[0], biases)))

@@ -387,3 +387,15 @@ def fold_groups(
     is_shown = groups < 0
     is_shown[grouped[best]] = True
     return positions[is_shown]
+
+
+def project(rows: Floats, weights: Ints, scales: Floats, bias: Floats, /) -> Floats:
+    largest = np.abs(rows).max(axis=1)
+    most = np.float32(min(2**15 - 1, (2**31 - 1) // (128 * rows.shape[1])))
+    factors = most / np.where(largest > 0, largest, np.float32(1))
+    steps = np.rint(rows * factors[:, None]).astype(np.int64)
+    sizes = largest / most
+    projected: Floats = (steps @ weights.T.astype(np.int64)).astype(np.float32)
+    projected *= sizes[:, None] * scales
+    projected += bias
+    return projected

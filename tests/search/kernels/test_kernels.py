@@ -210,6 +210,21 @@ def test_compiled_fusion_is_the_same(
         assert gains.sum(axis=0) == pytest.approx(totals, abs=1e-12)
 
 
+@pytest.mark.parametrize("width", [1, 384, 1536])
+def test_compiled_projection_is_the_same_and_close_to_the_product(
+    compiled: Loops, reference: Loops, dice: np.random.Generator, width: int
+) -> None:
+    rows = dice.normal(size=(5, width)).astype(np.float32)
+    rows[3], rows[4] = 0, 7  # no number of its own, and all at the end of the scale
+    weights = dice.integers(-127, 128, (9, width)).astype(np.int8)
+    weights[0] = -128
+    scales, bias = dice.random(9).astype(np.float32), dice.random(9).astype(np.float32)
+    answers = [loops.project(rows, weights, scales, bias) for loops in (reference, compiled)]
+    assert answers[0].tobytes() == answers[1].tobytes()
+    product = rows @ (weights * scales[:, None]).T + bias
+    assert answers[1] == pytest.approx(product, rel=1e-3, abs=float(np.abs(product).max()) * 1e-3)
+
+
 def test_no_documents_can_be_rescored(loops: Loops) -> None:
     none, table = np.zeros(0, np.int64), np.zeros(0, np.int32)
     bytes_ = np.zeros(0, np.uint8)

@@ -206,7 +206,10 @@ class _IndexRun:
 
         recorded = ledger.from_json(previous.ledger())
         if recorded is None:
-            note = f"Generation {previous.name} is from another version. All files are read."
+            note = (
+                f"Generation {previous.name} is from another version or another machine. "
+                "All files are read."
+            )
             self.report.notes.append(note)
         if previous.manifest.settings.get("front_matter", {}) != self._front_matter:
             self.report.notes.append("The front matter keys have changed. All files are read.")

@@ -20,7 +20,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -83,10 +83,21 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Write the manifest into ``folder``, sealed, and sync it to disk. Raises OSError."""
-        values = json.loads(json.dumps(asdict(self)))
         path = folder / MANIFEST_FILE
-        path.write_text(json.dumps(values | {"seal": _seal(values)}), "utf-8")
+        path.write_text(self.text(), "utf-8")
         sync(path)
+
+    def text(self) -> str:
+        """What is written, with its seal."""
+        values = json.loads(json.dumps(asdict(self)))
+        return json.dumps(values | {"seal": _seal(values)})
+
+    def for_replicas(self) -> Self:
+        """Without the ledger, which is large, changes at each build, and is of use only where the
+        sources are.
+        """
+        files = {name: row for name, row in self.files.items() if name != LEDGER_FILE}
+        return replace(self, files=files)
 
 
 def _seal(values: Mapping[str, Any]) -> str:
@@ -120,7 +131,11 @@ class Generation:
         return rows
 
     def ledger(self) -> dict[str, Any]:
-        """What the indexer noted about its sources, in a format of its own."""
+        """What the indexer noted about its sources, in a format of its own; {} for a generation
+        that was pulled from another machine.
+        """
+        if LEDGER_FILE not in self.manifest.files:
+            return {}
         ledger: dict[str, Any] = json.loads((self.path / LEDGER_FILE).read_text("utf-8"))
         return ledger
 

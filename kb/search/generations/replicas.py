@@ -6,7 +6,7 @@ store::
 
     objects/SHA256                the files of generations
     media/NAME                    images of articles, whose names are hashes of their content
-    generations/NAME.json         the sealed manifest, and the names of the images
+    generations/NAME.json         the sealed manifest without the ledger, and the images' names
     CURRENT                       the name of the generation that machines pull
 
 A push writes ``CURRENT`` last, and a pull publishes as a build does: whoever is interrupted, or
@@ -31,6 +31,7 @@ from kb.disk import file_identity, sync
 from kb.errors import Conflict, NotFound, Unavailable
 from kb.search.generations.checksums import sha256
 from kb.search.generations.generation import (
+    LEDGER_FILE,
     MANIFEST_FILE,
     Generation,
     Generations,
@@ -75,9 +76,10 @@ def push(
     if generation is None:
         raise NotFound(generations.absence())
 
+    manifest = generation.manifest.for_replicas()
     moved = [
         _upload(store, _object(digest), generation.path / name, size, full=full)
-        for name, (size, digest) in generation.manifest.files.items()
+        for name, (size, digest) in manifest.files.items()
     ]
     images = sorted(path for path in media.glob("*") if path.is_file())
     moved += [
@@ -85,7 +87,7 @@ def push(
         for path in images
     ]
 
-    record = _record(generation.path / MANIFEST_FILE, [path.name for path in images])
+    record = _record(manifest, [path.name for path in images])
     before = store.read(_CURRENT)
     store.write(_record_name(generation.name), record)
     store.write(_CURRENT, f"{generation.name}\n".encode())
@@ -113,7 +115,7 @@ def pull(generations: Generations, media: Path, store: BlobStore, *, keep: int) 
             live = generations.published_name()
             moved = _pull_images(store, media, images)
             if name in generations.names():
-                _refuse_another(generations.path(name), manifest_text)
+                _refuse_another(generations.path(name), json.loads(manifest_text))
                 if not _is_sound(generations, name):  # it serves nobody, and is fetched anew
                     _remove_generation(generations, name)
             if name not in generations.names():
@@ -136,8 +138,8 @@ def _record_name(generation: str) -> str:
     return f"generations/{generation}.json"
 
 
-def _record(manifest: Path, images: list[str]) -> bytes:
-    return json.dumps({"manifest": manifest.read_text("utf-8"), "media": images}).encode()
+def _record(manifest: Manifest, images: list[str]) -> bytes:
+    return json.dumps({"manifest": manifest.text(), "media": images}).encode()
 
 
 def _upload(store: BlobStore, name: str, file: Path, size: int, *, full: bool) -> int:
@@ -199,8 +201,12 @@ def _damaged(store: BlobStore, name: str) -> Unavailable:
 # --- this machine
 
 
-def _refuse_another(folder: Path, manifest_text: str) -> None:
-    if (folder / MANIFEST_FILE).read_text("utf-8") != manifest_text:
+def _refuse_another(folder: Path, manifest: dict[str, Any]) -> None:
+    here = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+    for values in (here, manifest):  # an earlier version pushed the ledger, too
+        values["files"].pop(LEDGER_FILE, None)
+        del values["seal"]
+    if here != manifest:
         raise Conflict(
             f"This data folder has a generation {folder.name.removeprefix('gen-')} of its own. "
             "Pull into a data folder in which no index is built."

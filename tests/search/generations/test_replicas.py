@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from kb.blobs import BlobStore, open_store
 from kb.blobs.folder import FolderStore
 from kb.errors import Conflict, NotFound, Unavailable
 from kb.search.generations import replicas
-from kb.search.generations.generation import Generations
+from kb.search.generations.generation import LEDGER_FILE, Generations
 from kb.search.generations.replicas import Transfer
 from kb.search.searcher import Searcher
 from tests.search.library import ARTICLES, publish
@@ -82,6 +83,23 @@ def test_only_what_is_new_is_moved(editor: Path, portal: Path, store: BlobStore)
     pulled = pull(portal, store)
     assert (pulled.bytes, pulled.changed) == (again.bytes, True)
     assert Generations(portal).names() == ["000002", "000001"]
+
+
+def test_the_ledger_stays_where_the_sources_are(
+    editor: Path, portal: Path, store: BlobStore
+) -> None:
+    push(editor, store)
+    pull(portal, store)
+    generation = Generations(portal).current()
+    assert generation is not None
+    assert generation.ledger() == {}
+    assert not (generation.path / LEDGER_FILE).exists()
+
+    # An earlier version has pulled it.
+    built = Generations(editor).path(generation.name)
+    shutil.copytree(built, generation.path, dirs_exist_ok=True)
+    assert not pull(portal, store).changed
+    assert (generation.path / LEDGER_FILE).exists()
 
 
 def test_a_rollback_is_pulled_too(editor: Path, portal: Path, store: BlobStore) -> None:
@@ -211,6 +229,6 @@ def test_the_store_keeps_as_many_generations_as_asked(
     used = {
         digest
         for name in kept.names()[:2]
-        for _, digest in kept.verified(name).manifest.files.values()
+        for _, digest in kept.verified(name).manifest.for_replicas().files.values()
     }
     assert {name for name, _ in store.names("objects/")} == {f"objects/{digest}" for digest in used}

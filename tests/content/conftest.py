@@ -33,7 +33,7 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Centre:
     generation = Generations(data).current()
     assert generation is not None
     documents = {document.id: document for document in generation.store.all()}
-    return Centre(documents, report, Searcher(data, budget_ms=5000), data)
+    return Centre(documents, report, Searcher(data, budget_ms=60_000), data)
 
 
 #: The searcher of a shipped site: with drafts of what its passages mean, or when all are read.
@@ -56,7 +56,7 @@ def searcher_of(centre: Centre, tmp_path_factory: pytest.TempPathFactory) -> Sea
             if read:
                 data = tmp_path_factory.mktemp(f"{site}-read")
                 read_site(folders[site], data)
-            searchers[site, read] = Searcher(data, budget_ms=5000)
+            searchers[site, read] = Searcher(data, budget_ms=60_000)
         return searchers[site, read]
 
     return searcher

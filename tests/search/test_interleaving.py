@@ -49,7 +49,7 @@ def searcher_of(data: Path) -> Searcher:
         for page in PAGES:
             builder.add(page)
         builder.publish(ledger={}, settings={})
-    return Searcher(data, budget_ms=5000, remember=10)
+    return Searcher(data, budget_ms=60_000, remember=10)
 
 
 def test_both_arms_obey_audiences(tmp_path: Path) -> None:

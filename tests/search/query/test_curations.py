@@ -29,7 +29,7 @@ def _searcher(data: Path, curations: dict[str, Any], pages: list[Document] = PAG
             builder.add(page)
         builder.curations = curations
         builder.publish(ledger={}, settings={})
-    return Searcher(data, budget_ms=5000)
+    return Searcher(data, budget_ms=60_000)
 
 
 def _rule(**row: Any) -> dict[str, Any]:

@@ -144,9 +144,9 @@ class Display(Protocol):
     def hits(self, documents: Sequence[Placed]) -> tuple[Hit, ...]:
         """The documents with excerpts."""
 
-    def answer(self, document: int, shown: int, *, certain: bool) -> Answer | None:
+    def answer(self, document: int, shown: int) -> Answer | None:
         """What of a document, whose passage to show is ``shown``, answers the query word for word;
-        None when nothing clearly does. ``certain``: the document is hardly wrong.
+        None when nothing clearly does.
         """
 
 

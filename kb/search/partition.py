@@ -7,6 +7,7 @@ changes after opening, and safe to share between threads.
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 import time
@@ -352,6 +353,7 @@ class Partition:
             Matches(terms, self.vocabulary.stems_of),
             QueryCoverage(terms, ideal),
             as_code=any(not _VERSION.fullmatch(name) for name in identifiers(query.text)),
+            nearness=functools.partial(self.rescorer.nearness, query),
             hidden=query.curated.hidden.tolist() if query.curated is not None else (),
         )
 

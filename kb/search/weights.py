@@ -176,9 +176,8 @@ ALONE = 1.5  # where its own log-odds are higher than these: it is only that oth
 #: Of documents that say almost the same: share of the best one's score from which a newer one is
 #: shown in its place.
 AS_GOOD = 0.9
-SURE = 0.55  # a suggestion of this confidence is quoted above the list, if words agree
+SURE = 0.65  # a suggestion of this confidence is quoted above the list
 CLEAR = 0.6  # unless another has more than this share of its confidence: then either may answer
-CERTAIN = 0.65  # one of this confidence, whichever words it answers in
 
 COMPLETIONS = 100  # most frequent words that a prefix may stand for
 FIRST_LETTER = 0.3  # share of a correction that changes the first letter

@@ -17,12 +17,10 @@ from kb.search.display.passage_text import PassageText
 from kb.search.display.quotable import Quotable
 from kb.search.display.snippets import MatchedWord, Matches, Terms, WeightedTerm
 
-#: Share of the query, by idf, that the answer explains together with its title and heading.
-_MIN_EXPLAINED = 0.6
-#: The same where the document is certain to answer: other words than the query's say it, too.
-_MIN_EXPLAINED_OF_CERTAIN = 0.3
-#: Share that the answer itself holds; less is enough at the beginning of a section whose title and
-#: heading hold the query.
+#: Share of the query, by idf, that the answer explains together with its title and heading: a
+#: document that is sure to answer says it in other words than the query's, too.
+_MIN_EXPLAINED = 0.3
+#: Share that the answer itself holds; less is enough at the beginning of a section.
 _MIN_OWN_SHARE = 0.25
 _FIRST_OF_SECTION = 0.5  # what the first sentences of a section gain, times what its heading holds
 _FIRST_SENTENCE = 0.1  # what it gains by what its first sentence holds
@@ -44,18 +42,6 @@ class QueryCoverage:
         """``ideal`` is the idf of all words of the query, of those that no document has too."""
         self._terms = terms
         self._ideal = max(ideal, 1e-9)
-        rarest = max((term.idf for term in terms), default=0.0)
-        known = sum(term.idf for term in terms)
-        #: The most informative terms; none where a word that no document has is as rare as can be.
-        self._rarest: Terms = 0
-        if ideal - known <= rarest:
-            self._rarest = sum(1 << i for i, term in enumerate(terms) if term.idf >= rarest)
-
-    def holds_rarest(self, terms: Terms) -> bool:
-        """Whether the most informative term is among these; no word that no document has may be
-        more informative.
-        """
-        return bool(terms & self._rarest)
 
     def share(self, terms: Terms) -> float:
         """The share of the query that these terms are, 0 to 1."""
@@ -64,10 +50,14 @@ class QueryCoverage:
 
 
 class Quotation(NamedTuple):
-    """A part of a passage's text, and the words in that part that match the query."""
+    """A part of a passage's text, and the words in that part that match the query.
+
+    Of the quotations of one document, the one of the greatest ``worth`` answers best.
+    """
 
     part: TextRange
     words: tuple[TextRange, ...]  # from the beginning of the part
+    worth: float
 
 
 def find_answer(
@@ -79,20 +69,18 @@ def find_answer(
     *,
     opens_section: bool,
     continues: bool,
-    certain: bool = False,
 ) -> Quotation | None:
     """The part of ``passage`` that answers ``query``; None when none clearly does.
 
     ``matches`` finds the words that its terms stand for.
     ``opens_section`` says that the passage is the first of its section, ``continues`` that another
-    passage of the section follows, ``certain`` that the document is hardly wrong: then the first
-    sentences of the section are its answer, whichever words they have.
+    passage of the section follows. The first sentences of a section are its answer, whichever words
+    they have.
     """
-    least = _MIN_EXPLAINED_OF_CERTAIN if certain else _MIN_EXPLAINED
     headings = "\n".join((title, *passage.stored.path))
     above = _all_terms(matches.words(folded_text(headings)))
     words = matches.words(passage.folded)
-    if coverage.share(above | _all_terms(words)) < least:
+    if coverage.share(above | _all_terms(words)) < _MIN_EXPLAINED:
         return None
     asks_for_number = _ASKS_FOR_NUMBER.search(query) is not None
 
@@ -104,13 +92,9 @@ def find_answer(
         own = _terms_within(words, part.start, part.end)
         own_share = coverage.share(own)
         is_opening = opens_section and part.is_first
-        if coverage.share(own | above) < least:
+        if coverage.share(own | above) < _MIN_EXPLAINED:
             continue
-        if not certain and not coverage.holds_rarest(own | above):
-            continue
-        if own_share < _MIN_OWN_SHARE and not (
-            is_opening and (certain or coverage.share(above) >= _MIN_EXPLAINED)
-        ):
+        if own_share < _MIN_OWN_SHARE and not is_opening:
             continue
 
         opening = _terms_within(words, part.start, part.first_end)
@@ -121,12 +105,12 @@ def find_answer(
             worth += _NUMBER_ASKED
         if worth > best_worth:
             best, best_worth = part, worth
-    return None if best is None else _quotation(words, best.start, best.end)
+    return None if best is None else _quotation(words, best.start, best.end, best_worth)
 
 
-def _quotation(words: Sequence[MatchedWord], start: int, end: int) -> Quotation:
+def _quotation(words: Sequence[MatchedWord], start: int, end: int, worth: float) -> Quotation:
     marked = [(word.start - start, word.end - start) for word in _within(words, start, end)]
-    return Quotation((start, end), tuple(marked))
+    return Quotation((start, end), tuple(marked), worth)
 
 
 def _all_terms(words: Sequence[MatchedWord]) -> Terms:

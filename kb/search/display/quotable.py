@@ -28,7 +28,8 @@ _SENTENCE_END = re.compile(
 _NEEDS_CONTEXT = re.compile(
     r"(?:otherwise|then|if (?:so|not)|in (?:this|that|both|either|these|those) (?:case|cases)|it|"
     r"its|this|that|these|those|they|their|he|she|both|but|however|instead|also|afterwards|"
-    r"after that|for example|therefore|so)\b",
+    r"after that|for example|therefore|so|alternatively|additionally|another|finally|furthermore|"
+    r"you (?:can|may|could) also|once (?:this|that|done|identified))\b",
     re.IGNORECASE,
 )
 #: Sentences that only lead to another page.
@@ -71,12 +72,13 @@ def quotable(passage: SectionPassage, *, continues: bool) -> Iterator[Quotable]:
     there.
     """
     text = passage.text
-    for position, (start, end) in enumerate(_parts(passage, continues=continues)):
+    opening = next((i for i, char in enumerate(text) if not char.isspace()), 0)
+    for start, end in _parts(passage, continues=continues):
         if _POINTS_ELSEWHERE.match(text, start):
             continue
         first = _SENTENCE_END.search(text, start, end)
         has_digit = _DIGIT.search(text, start, end) is not None
-        yield Quotable(start, end, first.end() if first else end, has_digit, position == 0)
+        yield Quotable(start, end, first.end() if first else end, has_digit, start == opening)
 
 
 def _parts(passage: SectionPassage, *, continues: bool) -> Iterator[TextRange]:

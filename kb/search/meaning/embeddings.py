@@ -215,3 +215,14 @@ class Embeddings:
         nearest = nearest[cosines[nearest] >= least]
         nearest.sort()
         return nearest
+
+    def nearness(self, meaning: QuestionMeaning, document: int) -> Scores:
+        """The cosine of a question and each passage of a document."""
+        vectors, pointers, number = meaning.passages, self._document_pointers, document
+        place = self._edited.place(document) if self._edited is not None else -1
+        if self._edited is not None and place >= 0:
+            vectors, pointers = meaning.edited, self._edited.passages.document_pointers
+            number = place
+        rows = slice(int(pointers[number]), int(pointers[number + 1]))
+        products = vectors.vectors[rows].astype(np.float32) @ unit_directions(meaning.direction)
+        return np.asarray(products / vectors.lengths[rows], dtype=np.float32)

@@ -146,6 +146,15 @@ class Rescorer:
             return _NONE
         return self._embeddings.nearest(meaning, weights.MEANING_FOUND)
 
+    def nearness(self, query: ExpandedQuery, document: int) -> Scores:
+        """The cosine of a query and each passage of a document; empty where meanings are not
+        compared.
+        """
+        meaning = self._meaning(query)
+        if self._embeddings is None or meaning is None:
+            return NO_COSINES
+        return self._embeddings.nearness(meaning, document)
+
     def rescore(self, question: Question, documents: Documents) -> RescoredDocuments:
         """Scores of each document's best passage, title and nearest passage; and which to show.
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from kb.search.kernels.compilation import compiled_loops
@@ -10,8 +13,19 @@ from tests.search.kernels import numpy_loops
 
 
 @pytest.fixture(scope="session")
-def compiled() -> Loops:
-    return compiled_loops()
+def compiled() -> Iterator[Loops]:
+    """Nothing that uses them may make the compiler run again: for other types than those of an
+    index it takes seconds, in a test as in a request.
+    """
+    loops = compiled_loops()
+    types = _compiled_types(loops)
+    yield loops
+    assert _compiled_types(loops) == types
+
+
+def _compiled_types(loops: Any) -> dict[str, int]:
+    """For how many combinations of types each loop is compiled in this process."""
+    return {name: len(getattr(loops, name).signatures) for name in loops.__all__}
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kb.search.analysis import char_ngrams
 from kb.search.analysis.tokenizer import fold
-from kb.search.kernels.layout import NGRAM_WEIGHT, Loops
+from kb.search.kernels.layout import NGRAM_WEIGHT, Loops, read_only
 
 texts = st.text(alphabet="ab cdé ß日\u3000\U0001f600", max_size=40) | st.text(max_size=60)
 
@@ -53,8 +53,8 @@ def test_each_text_has_the_ngrams_that_are_cut_out_by_hand(several: list[str]) -
 def test_known_ngrams_are_numbered_and_weighed_and_the_others_lengthen_the_vector(
     loops: Loops, text: str, known: str
 ) -> None:
-    vocabulary = np.array(sorted(set(map(fnv, by_hand(known)))), dtype=np.uint32)
-    idfs = np.ones(vocabulary.size, dtype=np.float32)
+    vocabulary = read_only(np.array(sorted(set(map(fnv, by_hand(known)))), dtype=np.uint32))
+    idfs = read_only(np.ones(vocabulary.size, dtype=np.float32))
     points = char_ngrams.code_points_of(text)
     numbers, whole, gains = loops.ngram_vector(points, vocabulary, idfs, 2.0)
     counts = Counter(map(fnv, by_hand(text)))

@@ -13,6 +13,7 @@ from kb.search.kernels.layout import (
     GAIN_BITS,
     NO_THREAD_ARTICLES,
     NO_TOPICS,
+    NO_VECTORS,
     AskedTerms,
     Headings,
     Loops,
@@ -25,6 +26,7 @@ from kb.search.kernels.layout import (
     ThreadArticleRows,
     Titles,
     TopicRows,
+    read_only,
 )
 from kb.search.kernels.ranges import gather, top_k
 from kb.search.scoring.title_text import TitleText, pack_title_text
@@ -44,21 +46,29 @@ def dice(request: pytest.FixtureRequest) -> np.random.Generator:
 
 
 def postings(dice: np.random.Generator, documents: int, terms: int) -> tuple[Ints, Ints, Ints]:
-    """Pointers, documents and codes of made-up terms."""
+    """Pointers, documents and codes of made-up terms, as an index has them."""
     lists = [
         np.sort(dice.choice(documents, dice.integers(1, documents), replace=False))
         for _ in range(terms)
     ]
     pointers = np.cumsum([0, *(documents_of.size for documents_of in lists)])
     docs = np.concatenate(lists).astype(np.int32)
-    return pointers, docs, dice.integers(1, 256, docs.size).astype(np.uint8)
+    codes = dice.integers(1, 256, docs.size).astype(np.uint8)
+    return read_only(pointers), read_only(docs), read_only(codes)
+
+
+def passage_vectors(dice: np.random.Generator, passages: int, dimensions: int) -> PassageVectors:
+    """Made-up directions of passages, as an index has them."""
+    vectors = dice.integers(-127, 128, (passages, dimensions)).astype(np.int8)
+    lengths = dice.random(passages).astype(np.float32) + 1
+    return PassageVectors(read_only(vectors), read_only(lengths))
 
 
 def test_compiled_sums_are_the_same(
     compiled: Loops, reference: Loops, dice: np.random.Generator
 ) -> None:
     pointers, docs, codes = postings(dice, 700, 3)
-    row = dice.integers(0, 256, 100).astype(np.uint8)
+    row = read_only(dice.integers(0, 256, 100).astype(np.uint8))
     answers = []
     for loops in (reference, compiled):
         sums = np.zeros(700, np.int32)
@@ -80,7 +90,7 @@ def test_compiled_unions_are_the_same_and_leave_no_trace(
 ) -> None:
     pointers, docs, codes = postings(dice, 400, 6)  # most of all documents, or few of them
     units, terms = np.arange(256, dtype=np.int32) * 40, np.array([1, 3, 4])
-    rows = np.maximum(dice.integers(-500, 256, (3, documents)), 0).astype(np.uint8)
+    rows = read_only(np.maximum(dice.integers(-500, 256, (3, documents)), 0).astype(np.uint8))
     dense = np.arange(dice.integers(0, 4))
     answers = []
     for loops in (reference, compiled):
@@ -98,14 +108,17 @@ def test_compiled_best_titles_are_the_same_and_leave_no_trace(
     compiled: Loops, reference: Loops, dice: np.random.Generator, filtered: bool
 ) -> None:
     pointers, docs, codes = postings(dice, 400, 6)
-    weights, gains = codes.astype(np.uint16) // 64, np.array([0, 3, 1, 2], dtype=np.int32)
+    weights = read_only(codes.astype(np.uint16) // 64)
+    gains, starts, ends = (
+        np.array([0, 3, 1, 2], np.int32),
+        pointers[:4].copy(),
+        pointers[1:5].copy(),
+    )
     allowed = dice.random(400) < 0.5 if filtered else np.zeros(0, dtype=bool)
     answers = []
     for loops in (reference, compiled):
         sums = np.zeros(400, np.int32)
-        best = loops.top_titles(
-            sums, docs, weights, pointers[:4], pointers[1:5], gains, 30, allowed
-        )
+        best = loops.top_titles(sums, docs, weights, starts, ends, gains, 30, allowed)
         assert not sums.any()
         answers.append(best.tolist())
     assert answers[0] == answers[1]
@@ -117,14 +130,13 @@ def test_compiled_rescoring_is_the_same_and_leaves_no_trace(
     pointers, stems, codes = postings(dice, 200, 30)
     groups = np.sort(dice.choice(np.arange(1, 30), 9, replace=False))
     groups[0], groups[-1] = 0, 30
+    read_only(groups)
     firsts, ends = dice.integers(0, 3, 8), dice.choice([1, 2, 4, 99], 8)
-    shown = np.stack((firsts, ends), axis=1).astype(np.int32)
+    shown = read_only(np.stack((firsts, ends), axis=1).astype(np.int32))
     passages = Passages(groups, pointers, stems, codes, shown)
-    lengths = dice.random(8).astype(np.float32) + 1
+    lengths = read_only(dice.random(8).astype(np.float32) + 1)
     titles = Titles(pointers[:9], stems, codes, lengths)
-    vectors = PassageVectors(
-        dice.integers(-127, 128, (30, 200)).astype(np.int8), dice.random(30).astype(np.float32) + 1
-    )
+    vectors = passage_vectors(dice, 30, 200)
     features = QueryFeatures(
         dice.integers(0, 200, 12),  # some stems twice
         (dice.integers(1, 9, 12) | dice.integers(0, 4, 12) % 3 << GAIN_BITS).astype(np.int32),
@@ -155,14 +167,14 @@ def test_compiled_coverage_is_the_same(
     pointers, stems, codes = postings(dice, 200, 30)
     title_pointers, title_stems, _ = postings(dice, 200, 8)
     heading_pointers, heading_stems, _ = postings(dice, 200, 30)
-    shown = dice.integers(0, 2, (8, 2)).astype(np.int32)
-    passages = Passages(np.arange(0, 30, 3), pointers, stems, codes, shown)
+    shown = read_only(dice.integers(0, 2, (8, 2)).astype(np.int32))
+    passages = Passages(read_only(np.arange(0, 30, 3)), pointers, stems, codes, shown)
     headings = Headings(title_pointers, title_stems, heading_pointers, heading_stems)
     rows, documents = dice.integers(0, 30, 6), dice.integers(0, 8, 6)
     asked = AskedTerms(
         dice.integers(0, 200, 12), np.array([0, 1, 2, 3, 9, 12]), dice.random(5) * 9, 30.0
     )
-    idfs = dice.random(200).astype(np.float32) * 9
+    idfs = read_only(dice.random(200).astype(np.float32) * 9)
     (holds, alike), (other_holds, other_alike) = (
         loops.coverage(rows, passages, headings, documents, asked, idfs)
         for loops in (reference, compiled)
@@ -190,13 +202,11 @@ def test_compiled_fusion_is_the_same(
     documents = np.sort(dice.choice(90, 40, replace=False))
     first_thread = int(documents[forum]) if forum < 40 else 90
     about = ThreadArticleRows(
-        dice.integers(0, max(1, first_thread), (90, 5)).astype(np.int32),
-        dice.integers(0, 256, (90, 5)).astype(np.uint8),
+        read_only(dice.integers(0, max(1, first_thread), (90, 5)).astype(np.int32)),
+        read_only(dice.integers(0, 256, (90, 5)).astype(np.uint8)),
         first_thread,
     )
-    vectors = PassageVectors(
-        dice.integers(-127, 128, (90, 128)).astype(np.int8), dice.random(90).astype(np.float32) + 1
-    )
+    vectors = passage_vectors(dice, 90, 128)
     topics = TopicRows(vectors, dice.integers(0, 90, 40))
     some_votes = dice.random(40 * int(dice.integers(0, 2))).astype(np.float32)
     solved = dice.integers(-1, 2, 40).astype(np.int8)
@@ -227,16 +237,15 @@ def test_compiled_projection_is_the_same_and_close_to_the_product(
 
 def test_no_documents_can_be_rescored(loops: Loops) -> None:
     none, table = np.zeros(0, np.int64), np.zeros(0, np.int32)
-    bytes_ = np.zeros(0, np.uint8)
-    passages = Passages(
-        np.zeros(1, np.int64), np.zeros(1, np.int64), table, bytes_, np.zeros((0, 2), np.int32)
-    )
-    vectors = PassageVectors(np.zeros((0, 200), np.int8), np.zeros(0, np.float32))
     nowhere, singles = np.zeros(0, np.int8), np.zeros(0, np.float32)
+    # As an index has them.
+    pointers, stems = read_only(np.zeros(1, np.int64)), read_only(np.zeros(0, np.int32))
+    codes, shown = read_only(np.zeros(0, np.uint8)), read_only(np.zeros((0, 2), np.int32))
+    passages = Passages(pointers, pointers, stems, codes, shown)
+    titles = Titles(pointers, stems, codes, read_only(singles.copy()))
     features = QueryFeatures(none, table, 0, none, table, nowhere, nowhere, singles)
     marks = ScratchMarks(table, table)
-    titles = Titles(none, table, bytes_, singles)
-    results = loops.rescore(none, passages, titles, vectors, vectors, features, marks)
+    results = loops.rescore(none, passages, titles, NO_VECTORS, NO_VECTORS, features, marks)
     assert [result.size for result in results] == [0] * 2
 
 
@@ -245,6 +254,7 @@ def test_compiled_tails_are_the_same(
 ) -> None:
     titles = ["".join(dice.choice(list("ab "), dice.integers(0, 20))) for _ in range(40)]
     packed = pack_title_text([" ".join(title.split()) for title in titles])
+    read_only(packed["title_begins"])
     typed = "".join(dice.choice(list("ab "), 12))
     documents = np.flatnonzero(dice.random(40) < 0.7)
     assert TitleText(packed, reference).shares(typed, documents).tolist() == (
@@ -260,8 +270,8 @@ def test_ties_are_cut_in_order_of_number() -> None:
 def test_compiled_counts_of_values_are_the_same(
     compiled: Loops, reference: Loops, dice: np.random.Generator
 ) -> None:
-    pointers = np.cumsum([0, *dice.integers(0, 4, 300)])
-    codes = dice.integers(0, 9, pointers[-1]).astype(np.int32)
+    pointers = read_only(np.cumsum([0, *dice.integers(0, 4, 300)]))
+    codes = read_only(dice.integers(0, 9, pointers[-1]).astype(np.int32))
     for documents in (np.flatnonzero(dice.random(300) < 0.5), np.arange(0), np.arange(300)):
         counts = compiled.count_values(documents, pointers, codes, 12)
         assert counts.tolist() == reference.count_values(documents, pointers, codes, 12).tolist()
@@ -271,8 +281,7 @@ def test_compiled_counts_of_values_are_the_same(
 def test_compiled_folding_is_the_same(
     compiled: Loops, reference: Loops, dice: np.random.Generator, newest: bool
 ) -> None:
-    group_of = dice.integers(-1, 9, 60).astype(np.int32)
-    group_of.flags.writeable = False
+    group_of = read_only(dice.integers(-1, 9, 60).astype(np.int32))
     places, documents = dice.permutation(60), dice.permutation(60)[:40]
     scores = np.sort(dice.random(40))[::-1].copy()
     scores[30:] = -np.inf

@@ -29,7 +29,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -n 2
-	CHROMIUM="$$(cat $(CACHE)/chromium)" $(BIN)/pytest -n $(AT_ONCE)
+	CHROMIUM="$$(cat $(CACHE)/chromium)" $(BIN)/pytest -n $(AT_ONCE) --processor-time
 	@if [ -n "$$ASKFIRST_TEST_POSTGRESQL" ]; then \
 		ASKFIRST_TEST_DATABASE=postgresql $(BIN)/pytest -n $(AT_ONCE) $(ON_POSTGRESQL); \
 	else echo 'Not run: the tests on PostgreSQL. For them: eval "$$(.ci/services start)"'; fi

@@ -14,6 +14,7 @@ from hypothesis import settings
 from tests.blobs import s3_address, s3_server, store
 from tests.chromium import chromium
 from tests.databases import location_of
+from tests.processor_time import ProcessorTime
 from tests.world import World, build
 
 __all__ = ["chromium", "s3_address", "s3_server", "store"]  # the fixtures
@@ -29,6 +30,14 @@ settings.load_profile("askfirst")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--shuffle", metavar="SEED", help="Run the tests in a random order.")
+    parser.addoption(
+        "--processor-time", action="store_true", help="Print which tests take the processor."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--processor-time"):
+        config.pluginmanager.register(ProcessorTime())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -252,6 +252,18 @@ def test_suggestions_stay_when_the_second_answer_is_lost(visit: Door) -> None:
     expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
 
 
+def test_a_first_answer_that_comes_late_is_shown_if_the_second_is_lost(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    first_answers: list[Route] = []
+    page.route("**/api/v1/suggest?*", lambda route: first_answers.append(route))
+    page.route("**/api/v1/suggest?*settled=1*", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda request: "settled=1" in request.url):
+        page.fill("#title", "paper jam")
+    for route in first_answers:
+        route.continue_()
+    expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
+
+
 def test_the_version_follows_the_product(visit: Door) -> None:
     page = visit().go("/tickets/new")
     expect(page.locator("#version")).to_be_disabled()

@@ -159,8 +159,10 @@ export class Suggestions {
     }
 
     await this.options.ready?.();
-    // An answer to a query that is no longer in the input is dropped, in whatever order the network delivers.
-    if (request === this.request && query === this.query()) this.show(answer);
+    // An answer to a query that is no longer in the input is dropped, in whatever order the network delivers; and one
+    // to an earlier request about the same query, unless nothing is shown for it yet.
+    const isLast = request === this.request;
+    if (query === this.query() && (isLast || (answer && query !== this.answeredQuery))) this.show(answer);
   }
 
   question(query, signal) {

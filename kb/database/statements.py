@@ -104,7 +104,7 @@ def claim(
     the same row, because the rows are locked (PostgreSQL, which skips those that others have
     locked) or the whole transaction is (SQLite, which ignores FOR UPDATE).
     """
-    (table,) = query.get_final_froms()
+    (table,) = query.columns_clause_froms  # get_final_froms() would compile the query
     unclaimed = query.where(is_unclaimed(table, now))
     rows = connection.execute(unclaimed.with_for_update(skip_locked=True)).all()
 

@@ -44,6 +44,23 @@ def test_nothing_is_suggested_where_nothing_fits(centre: Searcher) -> None:
     )
 
 
+def test_titles_that_begin_the_same_are_listed_by_their_ends_and_then_by_id(tmp_path: Path) -> None:
+    begins = "How to set the " + "very " * 12  # longer than what lists are sorted by first
+    titles = {
+        "a": f"{begins}10",
+        "b": f"{begins}9",
+        "d": f"{begins}9",
+        "c": f"{begins}9",
+        "e": "No",
+    }
+    publish(tmp_path, [document(name, title) for name, title in titles.items()])
+    searcher = Searcher(tmp_path)
+    _, hits = searcher.listing("public", "doc")
+    assert [hit.id for hit in hits] == ["b", "c", "d", "a", "e"]
+    for start, hit in enumerate(hits, 1):
+        assert searcher.titled("public", "doc", after=(hit.title, hit.id), count=5)[0] == start
+
+
 def test_a_hit_says_where_it_matched_and_leads_there(centre: Searcher) -> None:
     hit = centre.search("listens on port").hits[0]
     assert hit.url == "/help/doc/port"

@@ -31,11 +31,14 @@ _LANGUAGE_PART = re.compile(
 )
 _SUFFIX = re.compile(r"(\.[a-z]{2}(-[a-z]{2,4})?)?\.\w{1,8}(\.gz)?$", re.IGNORECASE)
 _DIGITS = re.compile(r"(\d+)")
+#: What a part of a title begins with in its key: below any letter, so that a word comes before
+#: those that begin with it.
+_NUMBER, _TEXT = b"\x01", b"\x02"
 #: What a title may begin with that nobody looks it up by.
 _OPENING = re.compile(r"^\W+")
 
 
-TitleKey = tuple[tuple[int, int, str], ...]
+TitleKey = bytes
 
 
 class ArticleOrder(NamedTuple):
@@ -271,8 +274,11 @@ def title_key(title: str) -> TitleKey:
     if not bare.isascii():
         letters = unicodedata.normalize("NFKD", bare)
         bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
-    return tuple(
-        (0, len(digits := part.lstrip("0")), digits) if part.isdecimal() else (1, 0, part)
+    # One string of bytes, because lists of 100,000 documents are sorted by it.
+    return b"".join(
+        _NUMBER + bytes([min(len(digits := part.lstrip("0")) + 1, 255)]) + digits.encode()
+        if part.isdecimal()
+        else _TEXT + part.encode(errors="replace")
         for part in _DIGITS.split(bare)
         if part
     )

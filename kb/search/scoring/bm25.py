@@ -42,7 +42,7 @@ _LOOK_UP = 8  # what looking a document up costs, in postings read one after ano
 _WORTH_STOPPING = 409_600
 #: Bytes that the postings of remembered terms may take. Those that were put together have up to
 #: five for each document: a thousand of them would take half a gigabyte among 100,000.
-_MOST_HELD = 24 * 1024 * 1024
+_MOST_HELD = 8 * 1024 * 1024
 _KindRange = tuple[int, int]  # documents of one kind, half-open
 
 

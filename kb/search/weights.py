@@ -30,7 +30,15 @@ PASSAGE_K1 = 0.3  # in a passage it counts which words are there, hardly how oft
 MIX = MappingProxyType(
     {"words": 0.40, "passage": 0.25, "letters": 0.22, "topics": 0.13, "meaning": 0.50}
 )
-MEANING_READ = 0.75  # what meaning counts once the sentence encoder has read the query
+#: The same for threads, where these prevail: mostly that they have the words. They are long and
+#: drift, so that a passage of nearly any thread means about what is asked, and their titles are
+#: questions that begin like all others.
+THREAD_MIX = MappingProxyType(
+    {"words": 0.40, "passage": 0.25, "letters": 0.10, "topics": 0.07, "meaning": 0.10}
+)
+MEANING_READ = (
+    0.75  # what meaning counts, of articles, once the sentence encoder has read the query
+)
 #: A part whose best candidate scores less is divided by this: where no title resembles the query,
 #: the best of them is not a match. Only for parts that are cosines; sums of idfs have no scale of
 #: their own.

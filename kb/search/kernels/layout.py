@@ -101,6 +101,7 @@ class RawParts(NamedTuple):
 
     raw: NDArray[np.float32]  # [parts, candidates]; the first part is that of the words
     weights: Totals  # [parts], 1 together
+    thread_weights: Totals  # the same for threads, where these prevail
     least: Totals  # [parts], what a part is divided by where its best is less
     kind_weights: Totals  # [parts], in the odds that an article answers; 0 for nothing
     kind_units: Totals  # [parts], what counts as 1 there

@@ -92,7 +92,7 @@ def warm_up() -> None:
     ngram_vector(points, _mapped(np.zeros(1, np.uint32)), singles, 1.0)
     matching_tails(codes, pointers, rows, codes, ends)
     raw = np.ones((1, 1), np.float32)
-    parts = RawParts(raw, floats, floats, floats, floats, 0, 1, 0.5)
+    parts = RawParts(raw, floats, floats, floats, floats, floats, 0, 1, 0.5)
     about = ThreadArticleRows(
         _mapped(np.zeros((1, 1), np.int32)), _mapped(np.ones((1, 1), np.uint8)), 0
     )

@@ -344,7 +344,7 @@ def _near_leaders(topics: Any, leaders: Any, counts: Any) -> Any:
 
 
 @compiled
-def _scale_parts(parts: Any, share: float, gains: Any) -> None:
+def _scale_parts(parts: Any, thread_weights: Any, share: float, gains: Any) -> None:
     """Each raw score times the weight of its part, divided by the best of the part.
 
     Threads are divided by the best thread and articles by the best article as far as ``share``
@@ -362,7 +362,7 @@ def _scale_parts(parts: Any, share: float, gains: Any) -> None:
                 best_thread = max(best_thread, value)
         overall = max(best_article, best_thread) ** (1 - share)
         of_article = parts.weights[p] / (best_article**share * overall)
-        of_thread = parts.weights[p] / (best_thread**share * overall)
+        of_thread = thread_weights[p] / (best_thread**share * overall)
         for i in range(size):
             gains[p, i] = parts.raw[p, i] * (of_article if i < parts.forum else of_thread)
 
@@ -493,7 +493,10 @@ def fuse_parts(
     if not size:
         return gains, totals
     prevail = 0 < forum < size and parts.forum_share > 0.5  # threads, beside articles
-    _scale_parts(parts, 1.0 if prevail else parts.forum_share, gains)
+    if prevail:
+        _scale_parts(parts, parts.thread_weights, 1.0, gains)
+    else:
+        _scale_parts(parts, parts.weights, parts.forum_share, gains)
     _add_features(parts, signals, votes, solved, gains, totals, prevail)
     if prevail and about.articles.size:
         best = forum + _ranks(totals[forum:])[:VOTING_THREADS]

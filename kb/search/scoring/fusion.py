@@ -116,6 +116,7 @@ def fuse(
         RawParts(
             np.array(list(scores.raw.values()), dtype=np.float32),
             parts.shares,
+            parts.thread_shares,
             parts.least,
             parts.kinds,
             parts.kind_units + parts.kind_word_units * max(scores.ideal, 1e-9),
@@ -159,6 +160,7 @@ class _PartWeights:
     """How each part of a sum counts; a part without data is left out of the whole."""
 
     shares: Totals
+    thread_shares: Totals  # of threads, where these prevail
     least: Totals  # a part is divided by its best, or by this where the best is less
     kinds: Totals  # see ``weights.KIND_PARTS``
     kind_units: Totals
@@ -172,16 +174,23 @@ def _part_weights(
     kinds = [weights.KIND_PARTS.get(name, (0.0, 1.0)) for name in names]
     in_words = np.array([name in weights.KIND_IN_WORDS for name in names])
     units = np.array([unit for _, unit in kinds])
-    changed = dict(factors)
-    parts = weights.MIX | {"meaning": weights.MEANING_READ} if read else weights.MIX
-    mix = np.array([parts[name] * changed.get(name, 1.0) for name in names])
+    mix = weights.MIX | {"meaning": weights.MEANING_READ} if read else weights.MIX
     return _PartWeights(
-        mix / max(sum(mix.tolist()), 1e-9),
+        _shares(names, mix, factors),
+        _shares(names, weights.THREAD_MIX, factors),
         np.array([weights.MIN_SCALES.get(name, 1e-9) for name in names]),
         np.array([weight for weight, _ in kinds]),
         np.where(in_words, 0.0, units),
         np.where(in_words, units, 0.0),
     )
+
+
+def _shares(
+    names: tuple[str, ...], mix: Mapping[str, float], factors: tuple[tuple[str, float], ...]
+) -> Totals:
+    changed = dict(factors)
+    shares = np.array([mix[name] * changed.get(name, 1.0) for name in names])
+    return np.asarray(shares / max(sum(shares.tolist()), 1e-9))
 
 
 @functools.cache

@@ -191,6 +191,7 @@ def test_compiled_fusion_is_the_same(
     parts = RawParts(
         (dice.random((5, 40)) * dice.integers(0, 2, (5, 1))).astype(np.float32),
         dice.random(5),
+        dice.random(5),
         np.array([1e-9, 1e-9, 0.3, 1e-9, 1e-9]),
         np.array([0.8, 0.0, 0.8, 0.8, 0.0]),
         dice.random(5) + 1,

@@ -121,6 +121,14 @@ def test_an_unknown_word_is_read_as_its_nearest_neighbour() -> None:
     assert (found.bm25.score_all(expanded.terms) > 0).tolist() == [True, True, False]
 
 
+def test_a_slip_in_an_inflection_that_no_document_has_is_corrected() -> None:
+    found = partition_of([document("doc/a", "Lock the vault"), document("doc/b", "Other")])
+    for typo, meant in (("lockks", "locks"), ("lokcing", "locking")):
+        expanded = found.expand(typo, prefix=False)
+        assert [term.corrected for term in expanded.terms] == [meant]
+        assert (found.bm25.score_all(expanded.terms) > 0).tolist() == [True, False]
+
+
 def test_a_known_word_is_never_corrected() -> None:
     found = partition_of(
         [document("doc/a", "Hover"), document("doc/b", "Cover cover"), document("doc/c", "Cover")]

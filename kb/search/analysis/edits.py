@@ -33,6 +33,25 @@ def is_one_edit(a: str, b: str) -> bool:
     return is_changed or is_swapped
 
 
+def is_two_edits(a: str, b: str) -> bool:
+    """Whether two edits after the first letter, one of them a letter inserted or deleted, turn
+    ``a`` into ``b``.
+
+    >>> is_two_edits("lengguage", "language"), is_two_edits("anguag", "language")
+    (True, False)
+    """
+    if a[:1] != b[:1]:
+        return False
+    return any(is_one_edit(form, b) for form in shortened(a)) or any(
+        is_one_edit(a, form) for form in shortened(b)
+    )
+
+
+def swapped(word: str) -> set[str]:
+    """``word`` with each two neighbours swapped."""
+    return {f"{word[:i]}{word[i + 1]}{word[i]}{word[i + 2 :]}" for i in range(len(word) - 1)}
+
+
 def shortened(word: str) -> set[str]:
     """``word`` less each one letter: two words that are one edit apart share such a form, or one is
     a form of the other (SymSpell, W. Garbe 2012).

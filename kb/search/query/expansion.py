@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.analysis.common_words import PROBLEM_WORDS
+from kb.search.analysis.edits import is_correctable, shortened, swapped
 from kb.search.analysis.languages import compound_links
 from kb.search.analysis.tokenizer import (
     TypedText,
@@ -29,7 +30,6 @@ from kb.search.analysis.tokenizer import (
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import languages_of
 from kb.search.index.prefix_postings import PrefixPostings
-from kb.search.index.term_dictionary import TermDictionary
 from kb.search.lexicon.matching import Lexicon, Reading
 from kb.search.query.spelling import Speller
 from kb.search.query.synonyms import SynonymExpander
@@ -39,6 +39,7 @@ from kb.search.query_terms import ExpandedQuery, QueryTerm
 MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
 #: A word counts as often as it was said, up to this: no sum may outgrow 32 bits (see ``bm25``).
 MAX_REPETITIONS = 12
+_MIN_INFLECTED = 5  # letters of a word that may hold a slip in an inflection
 #: What each part of a word that was split counts.
 _SPLIT = 0.8
 #: What a word counts that says only that there is a problem.
@@ -51,7 +52,7 @@ class QueryExpander:
 
     def __init__(self, arrays: Arrays, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._corrections = _Corrections(arrays, vocabulary.surfaces)
+        self._corrections = _Corrections(arrays, vocabulary)
         self._equals = SynonymExpander(arrays, vocabulary)
         # While somebody types, the same words come again with every letter. What each structure of
         # the index has worked out for a term is kept with it.
@@ -191,22 +192,45 @@ class _Corrections:
     one that exists.
     """
 
-    def __init__(self, arrays: Arrays, surfaces: TermDictionary) -> None:
-        self._surfaces = surfaces
+    def __init__(self, arrays: Arrays, vocabulary: Vocabulary) -> None:
+        self._vocabulary, self._surfaces = vocabulary, vocabulary.surfaces
         self._surface_stem: NDArray[np.int32] = arrays["surface_stem"]
-        self._speller = Speller(arrays, surfaces)
+        self._speller = Speller(arrays, self._surfaces)
         self._links = compound_links(languages_of(arrays))
         self.of = functools.lru_cache(_CACHED_TERMS)(self._speller.corrections)
 
     def term(self, word: str) -> QueryTerm | None:
         """An unknown ``word`` as those that it may stand for; None where there are none."""
         corrections = self.of(word)
+        if corrections:
+            return self._any_of(word, corrections)
+        return (
+            self._split(word)
+            or self._inflected(word)
+            or self._any_of(word, self._speller.farther_corrections(word))
+        )
+
+    def _any_of(self, word: str, corrections: Sequence[tuple[int, float]]) -> QueryTerm | None:
         if not corrections:
-            return self._split(word)
+            return None
         stems = tuple(int(self._surface_stem[surface]) for surface, _ in corrections)
         shares = tuple(share for _, share in corrections)
         best = self._surfaces.word(corrections[0][0])
         return QueryTerm(word, stems, shares, corrected=best)
+
+    def _inflected(self, word: str) -> QueryTerm | None:
+        """A word as it is inflected nowhere here, with a letter too many or two swapped: "lockks"
+        where documents have only "lock".
+        """
+        if not is_correctable(word) or len(word) < _MIN_INFLECTED:
+            return None
+        forms = sorted(form for form in shortened(word) | swapped(word) if form.startswith(word[0]))
+        known = zip(forms, self._vocabulary.read(forms), strict=True)
+        meant = {each.number: form for form, each in known if each.number >= 0}
+        if len(meant) != 1:
+            return None
+        ((number, form),) = meant.items()
+        return QueryTerm(word, (number,), (1.0,), corrected=form)
 
     def _split(self, word: str) -> QueryTerm | None:
         """Known words that were written as one, by mistake or as a compound."""

@@ -10,13 +10,13 @@ wrote.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
-from kb.search.analysis.edits import is_correctable, is_one_edit, shortened
+from kb.search.analysis.edits import is_correctable, is_one_edit, is_two_edits, shortened
 from kb.search.index.array_file import Arrays
 from kb.search.index.term_dictionary import TermDictionary
 
@@ -24,6 +24,8 @@ FormHashes = NDArray[np.uint32]  # [forms], ascending
 FormWords = NDArray[np.int32]  # [forms], the number of the word, ascending within a hash
 
 _MAX_CORRECTIONS = 3
+#: The letters of words that may hold two slips: in a shorter one, they make other words.
+_TWO_SLIPS = range(8, 21)
 #: Of words that were written as one: the letters of each, and how many words.
 _MIN_PART, _MAX_PARTS = 3, 4
 #: In a small help centre a word of a single document may be what was meant; in a large one most of
@@ -99,8 +101,19 @@ class Speller:
         """
         if not is_correctable(word):
             return []
+        return self._filed_under(word, _forms(word), is_one_edit)
 
-        forms = np.array(_forms(word), dtype=np.uint32)
+    def farther_corrections(self, word: str) -> list[tuple[int, float]]:
+        """The same for a long word with two slips, none of them in its first letter."""
+        if not is_correctable(word) or len(word) not in _TWO_SLIPS:
+            return []
+        forms = {form for each in (word, *shortened(word)) for form in _forms(each)}
+        return self._filed_under(word, forms, is_two_edits)
+
+    def _filed_under(
+        self, word: str, hashes: Iterable[int], is_near: Callable[[str, str], bool]
+    ) -> list[tuple[int, float]]:
+        forms = np.array(sorted(hashes), dtype=np.uint32)
         numbers = _filed(self._hashes, self._words, forms)
         if self._added is not None:
             numbers |= _filed(*self._added, forms)
@@ -108,7 +121,7 @@ class Speller:
 
         scores = []
         for number, surface in zip(numbers, self._surfaces.words_at(numbers), strict=True):
-            if is_one_edit(word, surface):
+            if is_near(word, surface):
                 factor = 1.0 if surface[0] == word[0] else weights.FIRST_LETTER
                 scores.append((-float(self._df[number]) * factor, surface, number))
 

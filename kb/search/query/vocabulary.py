@@ -50,10 +50,11 @@ class Vocabulary:
             if len(known) > _MAX_CACHED_WORDS:  # queries are made by strangers
                 known = self._known = {}
                 new = list(dict.fromkeys(words))
-            known.update(zip(new, self._read(new), strict=True))
+            known.update(zip(new, self.read(new), strict=True))
         return [known[word] for word in words]
 
-    def _read(self, words: Sequence[str]) -> list[Word]:
+    def read(self, words: Sequence[str]) -> list[Word]:
+        """``look_up`` for words that are hardly asked for again."""
         surfaces = zip(words, self.surfaces.find_all(words), strict=True)
         numbers = {word: int(self._surface_stem[each]) for word, each in surfaces if each >= 0}
         texts = self._stems.words_at(numbers.values())

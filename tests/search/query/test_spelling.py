@@ -26,6 +26,14 @@ def test_a_typo_finds_the_word_that_was_meant() -> None:
         assert spelling.corrections(typo) == [(1, 1.0)], typo
 
 
+def test_two_slips_are_corrected_in_long_words_only() -> None:
+    spelling = speller(language=9, close=3)
+    assert spelling.corrections("lengguage") == []
+    assert spelling.farther_corrections("lengguage") == [(1, 1.0)]
+    assert spelling.farther_corrections("anguagee") == []
+    assert spelling.farther_corrections("clsoee") == []
+
+
 def test_a_changed_first_letter_weighs_less() -> None:
     (first, _), (second, share) = speller(reset=4, beset=4).corrections("resex") + speller(
         aaaa=2

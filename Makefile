@@ -7,6 +7,8 @@ CACHE := .cache
 unexport PYTHONDONTWRITEBYTECODE
 # Tests spend half of their time waiting for browsers, servers and processes, so run two for each core.
 AT_ONCE ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
+# Handed out sixty tests at a time: by default the first process gets a sixteenth of all, with every browser test, and ends last.
+PYTEST = $(BIN)/pytest -n $(AT_ONCE) --maxschedchunk 60
 
 # What reads and writes the database is tested on PostgreSQL as well, if there is one.
 ON_POSTGRESQL := $(addprefix tests/,analytics experiments gaps insights jobs mail notifications people privacy problems programs subscriptions tickets webhooks worker)
@@ -29,9 +31,9 @@ test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -n 2
-	CHROMIUM="$$(cat $(CACHE)/chromium)" $(BIN)/pytest -n $(AT_ONCE) --processor-time
+	CHROMIUM="$$(cat $(CACHE)/chromium)" $(PYTEST) --processor-time
 	@if [ -n "$$ASKFIRST_TEST_POSTGRESQL" ]; then \
-		ASKFIRST_TEST_DATABASE=postgresql $(BIN)/pytest -n $(AT_ONCE) $(ON_POSTGRESQL); \
+		ASKFIRST_TEST_DATABASE=postgresql $(PYTEST) $(ON_POSTGRESQL); \
 	else echo 'Not run: the tests on PostgreSQL. For them: eval "$$(.ci/services start)"'; fi
 	@if [ -z "$$ASKFIRST_TEST_OPENSEARCH" ]; then \
 		echo 'Not run: the tests on OpenSearch. For them: eval "$$(.ci/services start)"'; fi

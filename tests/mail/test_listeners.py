@@ -41,6 +41,18 @@ def outcomes(box: Inbox) -> list[Became]:
     return [row.outcome for row in rows]
 
 
+def answers_to_two_recipients(listener: MailListener) -> list[int]:
+    """What LMTP answers about a mail to two addresses; the connection stays usable."""
+    with smtplib.LMTP("127.0.0.1", listener.port) as server:
+        server.ehlo()
+        server.mail("alice@example.com")
+        for address in (SUPPORT, "sales@vendor.example"):
+            server.rcpt(address)
+        answers = [server.data(mail())[0], server.getreply()[0]]
+        assert server.noop()[0] == 250
+    return answers
+
+
 @pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
 def test_a_mail_server_delivers_by_lmtp_or_smtp(
     box: Inbox, intake: MailIntake, protocol: str
@@ -81,14 +93,7 @@ def test_each_recipient_of_lmtp_gets_an_answer(box: Inbox, intake: MailIntake) -
     listener = MailListener(intake, "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE)
     intake.start()
     listener.start()
-    with smtplib.LMTP("127.0.0.1", listener.port) as server:
-        server.ehlo()
-        server.mail("alice@example.com")
-        for address in (SUPPORT, "sales@vendor.example"):
-            server.rcpt(address)
-        assert server.data(mail())[0] == 250
-        assert server.getreply()[0] == 250
-        assert server.noop()[0] == 250
+    assert answers_to_two_recipients(listener) == [250, 250]
     listener.stop()
     intake.stop()
     assert outcomes(box) == [Became.TICKET]
@@ -227,14 +232,7 @@ def test_an_unexpected_error_leaves_the_mail_to_the_mail_server() -> None:
         MailIntake(_no_inbox, lambda: FRIDAY), "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE
     )
     listener.start()
-    with smtplib.LMTP("127.0.0.1", listener.port) as server:
-        server.ehlo()
-        server.mail("alice@example.com")
-        for address in (SUPPORT, "sales@vendor.example"):
-            server.rcpt(address)
-        assert server.data(mail())[0] == 451
-        assert server.getreply()[0] == 451
-        assert server.noop()[0] == 250
+    assert answers_to_two_recipients(listener) == [451, 451]
     listener.stop()
 
 

@@ -8,25 +8,18 @@ from pathlib import Path
 import pytest
 
 from kb.errors import Misconfigured
-from kb.sla.policy import ClosedReply, Mailbox, SlaPolicy, Updates
-from kb.sla.policy_file import load_policy, read_policy
+from kb.sla.policy import ClosedReply, Mailbox, Updates
+from kb.sla.policy_file import read_policy
 from kb.sla.unread_keys import unread_keys
-
-_POLICIES = Path(__file__).parents[1] / "policies.toml"
-
-
-def _policy(tmp_path: Path, added: str) -> SlaPolicy:
-    path = tmp_path / "policies.toml"
-    path.write_text(f"{_POLICIES.read_text('utf-8')}\n{added}\n")
-    return load_policy(path, today=dt.date(2026, 11, 23))
+from tests.sla.policy_files import POLICIES, check_mistake, policy_with
 
 
 def test_a_site_without_mailboxes_has_none(tmp_path: Path) -> None:
-    assert not _policy(tmp_path, "").mailboxes
+    assert not policy_with(tmp_path, "").mailboxes
 
 
 def test_a_mailbox_says_what_a_mail_becomes(tmp_path: Path) -> None:
-    policy = _policy(
+    policy = policy_with(
         tmp_path,
         '[mailboxes."Support@example.com"]\nproduct = "press"\ntype = "problem"\n'
         'language = "de"\nupdates = "site"\nclosed = "file"\nlists = ["Help.example.com"]\n'
@@ -46,7 +39,7 @@ def test_a_mailbox_says_what_a_mail_becomes(tmp_path: Path) -> None:
 
 
 def test_a_mail_gets_a_type_and_a_calm_severity_by_itself(tmp_path: Path) -> None:
-    policy = _policy(tmp_path, '[mailboxes."support@example.com"]')
+    policy = policy_with(tmp_path, '[mailboxes."support@example.com"]')
     mailbox = policy.mailboxes["support@example.com"]
     assert mailbox.type in policy.types
     assert not policy.severities[mailbox.severity].urgent
@@ -70,23 +63,19 @@ def test_a_mail_gets_a_type_and_a_calm_severity_by_itself(tmp_path: Path) -> Non
     ],
 )
 def test_mistakes_are_named_with_their_line(tmp_path: Path, added: str, named: str) -> None:
-    with pytest.raises(Misconfigured) as refused:
-        _policy(tmp_path, added)
-    (line,) = str(refused.value).splitlines()
-    assert named in line
-    assert line.split(":")[1].isdigit()
+    check_mistake(tmp_path, added, named)
 
 
 def test_a_severity_that_asks_for_more_does_not_suit_a_mail(tmp_path: Path) -> None:
     dated = '[severities.dated]\ntitle = "Dated"\ndefinition = "By a day."\nparameter = "date"\n'
     with pytest.raises(Misconfigured):
-        _policy(tmp_path, f'{dated}[mailboxes."support@example.com"]\nseverity = "dated"')
+        policy_with(tmp_path, f'{dated}[mailboxes."support@example.com"]\nseverity = "dated"')
 
 
 def test_a_product_that_is_not_in_the_catalogue_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "policies.toml"
     added = '[mailboxes."support@example.com"]\nproduct = "pres"'
-    path.write_text(f"{_POLICIES.read_text('utf-8')}\n{added}\n")
+    path.write_text(f"{POLICIES.read_text('utf-8')}\n{added}\n")
     policy, page = read_policy(path, today=dt.date(2026, 11, 23))
     assert not unread_keys(page, policy, products=None)
     (line,) = unread_keys(page, policy, products=("press",))

@@ -116,6 +116,17 @@ DOCUMENTS = (
         audience="staff",
     ),
 )
+#: A thread with an accepted answer; not among the documents above.
+THREAD = document(
+    "answered",
+    "It smells",
+    ("", "", "It smells of smoke."),
+    ("a", "Reply by Ann", "Which one?"),
+    ("b", "Accepted answer by Ben", "Switch it off."),
+    kind=DocumentKind.FORUM,
+    solved=True,
+    answer=2,
+)
 
 
 def publish(data: Path, documents: tuple[Document, ...] = DOCUMENTS) -> None:

@@ -15,22 +15,11 @@ from typing import Any
 import pytest
 from openapi_spec_validator import validate
 
-from kb.search.documents import DocumentKind
 from tests.browser.embed.conftest import EMBED, npm
-from tests.webapp.world import DOCUMENTS, Portal, build, document, publish, settings_of
+from tests.webapp.world import DOCUMENTS, THREAD, Portal, build, publish, settings_of
 
 PACKAGES = ("@redocly/cli@2", "typescript@5", "schema-dts@2", "@types/react@19")
 PAGES = ("/", "/docs", "/help/doc/jam", "/help/faq/password", "/help/forum/noisy")
-THREAD = document(
-    "answered",
-    "It smells",
-    ("", "", "It smells of smoke."),
-    ("a", "Reply by Ann", "Which one?"),
-    ("b", "Accepted answer by Ben", "Switch it off."),
-    kind=DocumentKind.FORUM,
-    solved=True,
-    answer=2,
-)
 USE = """
 import { attach, configure, detach, type AskfirstOptions } from "./index";
 import { AskfirstInput } from "./react";

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,16 @@ import pytest
 
 from indexer.pipeline import IndexOptions
 from indexer.sources import walk
-from kb.search.documents import DocumentKind
 from tests.indexing import run_index
-from tests.webapp.world import MONDAY, Browser, Portal, build, document, publish, settings_of
+from tests.webapp.world import (
+    MONDAY,
+    THREAD,
+    Browser,
+    Portal,
+    build,
+    publish,
+    settings_of,
+)
 
 #: Type -> what it must have and what else it may have: what search engines require
 #: (developers.google.com/search/docs/appearance/structured-data), each a property that the
@@ -81,24 +89,15 @@ def test_a_page_says_what_it_is(anyone: Browser, path: str, kind: str) -> None:
 
 
 def test_a_thread_tells_its_accepted_answer_and_the_others(folder: Path) -> None:
-    asked = document(
-        "two",
-        "It smells </script><script>alert(1)</script>",
-        ("", "", "It smells of smoke."),
-        ("a", "Reply by Ann", "Which one?"),
-        ("b", "Accepted answer by Ben", "Switch it off."),
-        kind=DocumentKind.FORUM,
-        solved=True,
-        answer=2,
-    )
+    asked = replace(THREAD, title="It smells </script><script>alert(1)</script>")
     publish(folder / "data", (asked,))
-    page = build(settings_of(folder)).browser().page("/help/forum/two")
+    page = build(settings_of(folder)).browser().page("/help/forum/answered")
     question = things(page)[0]["mainEntity"]
     assert question["name"] == asked.title
     assert question["answerCount"] == 2
     assert question["acceptedAnswer"]["text"] == "Switch it off."
     assert [each["text"] for each in question["suggestedAnswer"]] == ["Which one?"]
-    assert question["acceptedAnswer"]["url"].endswith("/help/forum/two#b")
+    assert question["acceptedAnswer"]["url"].endswith("/help/forum/answered#b")
     assert "<script>alert" not in page
 
 

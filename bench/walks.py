@@ -3,10 +3,11 @@
 ``python -m bench.walks [--pairs]`` drives the real program (a suggestion and a form over HTTP, a
 publish and the suggestion that it leads to) under a profiler and counts calls whose caller and
 callee are different modules of this repository; ``--pairs`` lists the borders that are crossed
-most. A border between the program and a library does not count, in neither direction. "Deep" is the
-longest chain of such calls that was open at once. A file is read in this process instead of a
-worker; what other threads do beside it (checksums, Whoosh) is not counted. The keystroke is the
-first with any of its words; of the next letter, only the last word is new.
+most, and the modules of the deepest chain. A border between the program and a library does not
+count, in neither direction. "Deep" is the longest chain of such calls that was open at once. A file
+is read in this process instead of a worker; what other threads do beside it (checksums, Whoosh) is
+not counted. The keystroke is the first with any of its words; of the next letter, only the last
+word is new.
 
 These numbers describe how far a reader has to travel; they are no target for a single change.
 """
@@ -39,12 +40,12 @@ class Walk:
     """The borders that one run crossed, by pair of modules."""
 
     borders: Counter[tuple[str, str]] = field(default_factory=Counter)
-    deepest: int = 0
+    deepest: tuple[str, ...] = ()  # the modules of the longest chain
 
     def follow(self, run: Callable[[], object]) -> object:
         """Call ``run`` and count; generated code and comprehensions belong to their module."""
-        # Module of each open frame of ours, and how many borders were crossed on the way to it.
-        stack: list[tuple[str, int]] = []
+        # For each open frame of ours the modules on the way to it, and its own.
+        stack: list[tuple[str, ...]] = []
 
         def profile(frame: FrameType, event: str, _argument: Any) -> None:
             file = frame.f_code.co_filename
@@ -58,14 +59,14 @@ class Walk:
             # What a library calls back begins a chain of its own: a reader does not get there by
             # following calls.
             caller = frame.f_back.f_code.co_filename if frame.f_back else ""
-            depth = 0
-            if stack and caller == stack[-1][0]:
-                depth = stack[-1][1]
+            chain: tuple[str, ...] = (file,)
+            if stack and caller == stack[-1][-1]:
+                chain = stack[-1]
                 if file != caller:
-                    depth += 1
+                    chain = (*chain, file)
                     self.borders[caller, file] += 1
-            stack.append((file, depth))
-            self.deepest = max(self.deepest, depth)
+            stack.append(chain)
+            self.deepest = max(self.deepest, chain, key=len)
 
         sys.setprofile(profile)
         try:
@@ -77,15 +78,20 @@ class Walk:
         modules = {module for pair in self.borders for module in pair}
         return (
             f"{name:<36} {sum(self.borders.values()):>8,} borders"
-            f" {len(modules):>4} modules {self.deepest:>3} deep"
+            f" {len(modules):>4} modules {len(self.deepest) - 1:>3} deep"
         )
 
     def pairs(self) -> str:
-        """Caller, callee and how often, most first."""
-        return "\n".join(
-            f"  {count:>4} {caller[len(str(ROOT)) + 1 :]} -> {callee[len(str(ROOT)) + 1 :]}"
+        """Caller, callee and how often, most first; and the modules of the deepest chain."""
+        pairs = [
+            f"  {count:>4} {_short(caller)} -> {_short(callee)}"
             for (caller, callee), count in self.borders.most_common()
-        )
+        ]
+        return "\n".join([*pairs, "  deepest: " + " -> ".join(map(_short, self.deepest))])
+
+
+def _short(module: str) -> str:
+    return module[len(str(ROOT)) + 1 :]
 
 
 class ReaderHere(WorkerPool):

@@ -167,8 +167,10 @@ class HotRoutes:
 
     def _suggest(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         sessions = cast("SessionCookies", self._app.session_interface)
+        if not sessions.is_visitor(environ.get("HTTP_COOKIE", "")):
+            return self._inner(environ, start_response)
         arguments = _arguments(environ.get("QUERY_STRING", ""))
-        if arguments is None or not sessions.is_visitor(environ.get("HTTP_COOKIE", "")):
+        if arguments is None:
             return self._inner(environ, start_response)
 
         began = time.monotonic()

@@ -41,7 +41,7 @@ from kb.search.index.resolved_tickets import ResolvedTicketVotes
 from kb.search.index.title_ngrams import TitleNgrams
 from kb.search.kernels.layout import Loops
 from kb.search.lexicon.matching import shipped_lexicon
-from kb.search.meaning.embeddings import Embeddings
+from kb.search.meaning.embeddings import NO_COSINES, Embeddings, QuestionMeaning
 from kb.search.query.curations import Curations, curate_candidates, curate_matching
 from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
@@ -100,6 +100,35 @@ class BeyondWords:
         )
 
 
+class Meanings:
+    """Documents by what a query means, whatever their words; none in an index without meanings."""
+
+    def __init__(self, embeddings: Embeddings | None) -> None:
+        self._embeddings = embeddings
+
+    def of(self, query: ExpandedQuery) -> QuestionMeaning | None:
+        if self._embeddings is None or not query.text:
+            return None
+        return self._embeddings.question(query.meant or query.text, query.settled)
+
+    def near(self, meaning: QuestionMeaning | None, least: float) -> Documents:
+        """The documents that mean about the same, ascending."""
+        if self._embeddings is None or meaning is None:
+            return _NONE
+        return self._embeddings.nearest(meaning, least)
+
+    def found(self, query: ExpandedQuery) -> Documents:
+        """What a search finds, though it may have none of the words."""
+        return self.near(self.of(query), weights.MEANING_FOUND)
+
+    def nearness(self, query: ExpandedQuery, document: int) -> Scores:
+        """The cosine of a query and each passage of a document; empty where none is compared."""
+        meaning = self.of(query)
+        if self._embeddings is None or meaning is None:
+            return NO_COSINES
+        return self._embeddings.nearness(meaning, document)
+
+
 class Partition:
     """One audience's partition, open for reading."""
 
@@ -123,9 +152,8 @@ class Partition:
         self.bm25 = Bm25(arrays, loops)
         self.title_ngrams = TitleNgrams(arrays, loops)
         self.topics = LatentTopics(arrays) if "topic_lengths" in arrays else None
-        self.rescorer = Rescorer(
-            arrays, loops, self.bm25, self.title_ngrams, self.topics, Embeddings.of(arrays, loops)
-        )
+        self.meanings = Meanings(Embeddings.of(arrays, loops))
+        self.rescorer = Rescorer(arrays, loops, self.bm25, self.title_ngrams, self.topics)
         self._evidence = EvidenceReader(arrays, self.bm25, self.rescorer)
         self._expander = QueryExpander(arrays, self.vocabulary)
         self._signals = Signals(arrays, loops, self.bm25, self.values)
@@ -163,7 +191,7 @@ class Partition:
     def question(self, query: ExpandedQuery) -> Question:
         """The query as numbers, for candidates by title and for rescoring."""
         title = self.title_ngrams.vector(without_problem(query.text)) if query.text else None
-        return self.rescorer.question(query, title)
+        return self.rescorer.question(query, title, self.meanings.of(query))
 
     def _numbers(self, document_id: str) -> list[int]:
         numbers: list[int] = np.flatnonzero(self.values.key == document_key(document_id)).tolist()
@@ -221,7 +249,7 @@ class Partition:
             has_words = bool(query.terms or query.unknown)
             matching = selected & matching if has_words else selected
         else:
-            matching[self.rescorer.found(query)] = True
+            matching[self.meanings.found(query)] = True
         if query.curated is not None:
             matching = curate_matching(matching, query.curated, selected)
         masks = {name: self.values.having(name, value) for name, value in filters.items()}
@@ -279,7 +307,8 @@ class Partition:
         if self._votes is not None:
             voted, votes = self._votes.cast(query.terms, query.unknown)
         headed = self._headings.documents(query.text)
-        documents = _union(voted, self.rescorer.near(question), headed)
+        near = self.meanings.near(question.meaning, weights.MEANING_LEAST)
+        documents = _union(voted, near, headed)
         return BeyondWords(documents, question, voted, votes, headed)
 
     # --- scores
@@ -298,22 +327,25 @@ class Partition:
             int(documents.searchsorted(self._first_thread)),
             self._forum_share,
             ideal=candidates.question.ideal,
+            idfs=candidates.question.idfs,
             rarest=self.bm25.rarest,
             read=candidates.question.meaning is not None and candidates.question.meaning.read,
-            translated=self._translated(query, candidates.question.ideal, documents),
-            topics=self.rescorer.topics_of(documents, rescored.shown),
+            translated=self._translated(query, candidates.question, documents),
+            topics=rescored.topics,
             thread_articles=self._thread_articles,
         )
         return fuse(scores, self._loops, query.curated, query.factors)
 
-    def _translated(self, query: ExpandedQuery, ideal: float, documents: Documents) -> Support:
+    def _translated(
+        self, query: ExpandedQuery, question: Question, documents: Documents
+    ) -> Support:
         """What customers who used the words of a query add to each document."""
         if self._translations is None or not documents.size:
             return _NO_SUPPORT
-        idfs = zip(query.terms, self.rescorer.idfs(query), strict=True)
+        idfs = zip(query.terms, question.idfs, strict=True)
         words = [(term.word, idf) for term, idf in idfs if term.typed]
         words += [(word, self.bm25.unseen) for word in query.unknown]
-        return self._translations.support(words, max(ideal, 1e-9), documents)
+        return self._translations.support(words, max(question.ideal, 1e-9), documents)
 
     def evidence(
         self, query: ExpandedQuery, fused: Fused, positions: Positions
@@ -355,7 +387,7 @@ class Partition:
             Matches(terms, self.vocabulary.stems_of),
             QueryCoverage(terms, ideal),
             as_code=any(not _VERSION.fullmatch(name) for name in identifiers(query.text)),
-            nearness=functools.partial(self.rescorer.nearness, query),
+            nearness=functools.partial(self.meanings.nearness, query),
             hidden=query.curated.hidden.tolist() if query.curated is not None else (),
         )
 

@@ -56,12 +56,12 @@ class PassageText:
     @cached_property
     def quotable(self) -> tuple[Quotable, ...]:
         """What can be quoted by itself, where the passage ends its section."""
-        return tuple(quotable(self.stored, continues=False))
+        return quotable(self.stored, continues=False)
 
     @cached_property
     def quotable_before_more(self) -> tuple[Quotable, ...]:
         """The same where another passage of the section follows: a list at the end may go on."""
-        return tuple(quotable(self.stored, continues=True))
+        return quotable(self.stored, continues=True)
 
     def _without(self, kinds: frozenset[RegionKind]) -> FoldedText | None:
         text = text_without(self.stored, kinds)

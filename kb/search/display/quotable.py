@@ -65,20 +65,22 @@ class _Block(NamedTuple):
     kind: RegionKind | None
 
 
-def quotable(passage: SectionPassage, *, continues: bool) -> Iterator[Quotable]:
+def quotable(passage: SectionPassage, *, continues: bool) -> tuple[Quotable, ...]:
     """What can be quoted of a passage, in order.
 
     ``continues`` says that another passage of its section follows: a list at its end may go on
     there.
     """
-    text = passage.text
+    text, parts = passage.text, []
     opening = next((i for i, char in enumerate(text) if not char.isspace()), 0)
     for start, end in _parts(passage, continues=continues):
         if _POINTS_ELSEWHERE.match(text, start):
             continue
         first = _SENTENCE_END.search(text, start, end)
         has_digit = _DIGIT.search(text, start, end) is not None
-        yield Quotable(start, end, first.end() if first else end, has_digit, start == opening)
+        first_end = first.end() if first else end
+        parts.append(Quotable(start, end, first_end, has_digit, start == opening))
+    return tuple(parts)
 
 
 def _parts(passage: SectionPassage, *, continues: bool) -> Iterator[TextRange]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -33,7 +33,7 @@ from kb.search.index.prefix_postings import PrefixPostings
 from kb.search.lexicon.matching import Lexicon, Reading
 from kb.search.query.spelling import Speller
 from kb.search.query.synonyms import SynonymExpander
-from kb.search.query.vocabulary import Vocabulary
+from kb.search.query.vocabulary import Vocabulary, Word
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 
 MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
@@ -63,14 +63,16 @@ class QueryExpander:
     def expand(self, text: str, lexicon: Lexicon, *, prefix: bool) -> ExpandedQuery:
         """Read ``text`` as terms; with ``prefix``, its last word may be the beginning of others."""
         typed = read_typed(self._respelled(text, lexicon))
-        readings = self._equals.readings(typed, lexicon)
+        words = (*typed.indexed, typed.unfinished)
+        known = dict(zip(words, self._vocabulary.look_up(words), strict=True))
+        readings = self._readings(typed, lexicon)
         is_open = prefix or len(typed.text.strip()) == 1
-        last = self._open_word(typed, readings) if is_open else ""
-        query = _quieted(self._as_typed(typed, last, lexicon))
+        last = _open_word(typed, readings, known) if is_open else ""
+        query = _quieted(self._as_typed(typed, last, known, lexicon))
         meant = did_you_mean(typed.text, query)
         if meant is not None:
             query = replace(query, meant=meant)
-            readings = self._equals.readings(read_typed(meant), lexicon)
+            readings = self._readings(read_typed(meant), lexicon)
         if readings:
             query = self._equals.applied(query, readings)
         return query if prefix else replace(query, settled=True)
@@ -94,22 +96,21 @@ class QueryExpander:
             [respelled.get(word, as_typed) for word, as_typed in zip(words, typed, strict=True)]
         )
 
-    def _open_word(self, typed: TypedText, readings: Sequence[Reading]) -> str:
-        """The unfinished word at the end of a text; "" where it is no beginning of another."""
-        last = typed.unfinished
-        if any(reading.is_last_phrase for reading in readings) or last in PROBLEM_WORDS:
-            return ""  # the last word of "log in" is not the beginning of "install"
-        words = self._vocabulary.look_up([last, *typed.indexed])
-        return last if any(word.stem for word in words) else ""  # "the" alone is not "themes"
+    def _readings(self, typed: TypedText, lexicon: Lexicon) -> list[Reading]:
+        """The entries of the lexicon in a text; and pairs of words that are written as one."""
+        entries = lexicon.readings(typed.text)
+        return entries + self._equals.joined_pairs(typed.written, entries)
 
-    def _as_typed(self, typed: TypedText, last: str, lexicon: Lexicon) -> ExpandedQuery:
+    def _as_typed(
+        self, typed: TypedText, last: str, known: Mapping[str, Word], lexicon: Lexicon
+    ) -> ExpandedQuery:
         counts = Counter(typed.indexed)
         words = [word for word in islice(counts, MAX_QUERY_WORDS) if word != last]
         terms, unknown = [], []
-        for word, known in zip(words, self._vocabulary.look_up(words), strict=True):
-            if not known.stem:
+        for word in words:
+            if not known[word].stem:
                 continue  # a stop word
-            term = self._whole_term(word, known.number, lexicon)
+            term = self._whole_term(word, known[word].number, lexicon)
             if term is None:
                 if _can_be_missed(word, lexicon):
                     unknown.append(word)
@@ -121,9 +122,8 @@ class QueryExpander:
                 terms.append(term)
         if last:
             term = self._prefix_term(last)
-            (known,) = self._vocabulary.look_up([last])
-            if term is None and known.stem:  # it may be another inflection of a word
-                term = self._whole_term(last, known.number, lexicon)
+            if term is None and known[last].stem:  # it may be another inflection of a word
+                term = self._whole_term(last, known[last].number, lexicon)
                 if term is None:
                     unknown.append(last)
             if term is not None:
@@ -135,6 +135,15 @@ class QueryExpander:
         if number >= 0:
             return QueryTerm(word, (number,), (1.0,))
         return None if lexicon.is_word(word) else self._corrections.term(word)
+
+
+def _open_word(typed: TypedText, readings: Sequence[Reading], known: Mapping[str, Word]) -> str:
+    """The unfinished word at the end of a text; "" where it is no beginning of another."""
+    if any(reading.is_last_phrase for reading in readings) or typed.unfinished in PROBLEM_WORDS:
+        return ""  # the last word of "log in" is not the beginning of "install"
+    if not any(word.stem for word in known.values()):
+        return ""  # "the" alone is not the beginning of "themes"
+    return typed.unfinished
 
 
 def did_you_mean(text: str, query: ExpandedQuery) -> str | None:

@@ -16,10 +16,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search.analysis.tokenizer import TypedText, index_words
+from kb.search.analysis.tokenizer import index_words
 from kb.search.index.array_file import Arrays
 from kb.search.lexicon.files import function_words
-from kb.search.lexicon.matching import SAME_WORD, Lexicon, Meaning, Reading
+from kb.search.lexicon.matching import SAME_WORD, Meaning, Reading
 from kb.search.query.vocabulary import Vocabulary
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 
@@ -43,22 +43,19 @@ class SynonymExpander:
         self._cached_most = cached(self._most_of_parts)
         self._cached_term, self._cached_new_term = cached(self._widened_term), cached(_new_term)
 
-    def readings(self, typed: TypedText, lexicon: Lexicon) -> list[Reading]:
-        """The entries of the lexicon in a text; and pairs of words that are written as one."""
-        readings = lexicon.readings(typed.text)
-        covered = {word for reading in readings for word in reading.words}
-        for pair in self._pairs(typed.written):
-            if covered.isdisjoint(pair):
-                covered.update(pair)
-                readings.append(Reading(pair, (Meaning(("".join(pair),), SAME_WORD),)))
-        return readings
-
-    def _pairs(self, written: Sequence[str]) -> list[tuple[str, str]]:
-        """ "screen reader" for documents that write "screenreader"."""
+    def joined_pairs(self, written: Sequence[str], readings: Sequence[Reading]) -> list[Reading]:
+        """ "screen reader" for documents that write "screenreader", where no other reading is."""
         pairs = [pair for pair in pairwise(written) if all(map(_is_plain, pair))]
-        joined = self._vocabulary.surfaces.find_all(map("".join, pairs))
-        pairs = [pair for pair, number in zip(pairs, joined, strict=True) if number >= 0]
-        return [pair for pair in pairs if all(word.stem for word in self._vocabulary.look_up(pair))]
+        numbers = self._vocabulary.surfaces.find_all(map("".join, pairs))
+        covered = {word for reading in readings for word in reading.words}
+        joined = []
+        for pair, number in zip(pairs, numbers, strict=True):
+            if number < 0 or not covered.isdisjoint(pair):
+                continue
+            if all(self._vocabulary.stems_of(pair)):
+                covered.update(pair)
+                joined.append(Reading(pair, (Meaning(("".join(pair),), SAME_WORD),)))
+        return joined
 
     def applied(self, query: ExpandedQuery, readings: Sequence[Reading]) -> ExpandedQuery:
         """``query`` with all that its ``readings`` mean here, in another language too."""

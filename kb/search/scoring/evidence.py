@@ -69,7 +69,7 @@ class EvidenceReader:
         absent = [self._bm25.unseen * _information(word) for word in query.unknown]
         terms = [
             idf * _information(term.word)
-            for term, idf in zip(query.terms, self._rescorer.idfs(query), strict=True)
+            for term, idf in zip(query.terms, scores.idfs, strict=True)
         ]
         whole = max(sum(terms) + sum(absent), _LEAST)
         weighed = zip(query.terms, terms, strict=True)

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search import weights
 from kb.search.array_types import Documents, Frequencies, Scores, Totals, Vector8
 from kb.search.index.array_file import Arrays
 from kb.search.index.edits import Edited, EditedDocuments, edited_vectors
@@ -33,12 +32,11 @@ from kb.search.kernels.layout import (
     read_only,
 )
 from kb.search.kernels.scratch import Scratch
-from kb.search.meaning.embeddings import NO_COSINES, Embeddings, QuestionMeaning
+from kb.search.meaning.embeddings import NO_COSINES, QuestionMeaning
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.scoring.bm25 import Bm25
 
 _NO_DIRECTION: Vector8 = np.zeros(0, dtype=np.int8)
-_NONE: Documents = np.zeros(0, dtype=np.int64)
 _PARTS = ("passage", "letters", "topics", "meaning")
 
 
@@ -63,6 +61,7 @@ class Question:
     features: QueryFeatures
     title: NgramVector | None
     ideal: float
+    idfs: tuple[float, ...]  # of the most informative stem that each term stands for
     meaning: QuestionMeaning | None  # None where meanings are not compared
 
 
@@ -72,6 +71,7 @@ class RescoredDocuments:
 
     raw: dict[str, Scores]  # by name of the part, see ``weights.MIX``
     shown: NDArray[np.int64]  # [candidates], the passage to show, counted from the document's first
+    topics: TopicRows  # the directions of these passages
 
 
 class Rescorer:
@@ -84,14 +84,12 @@ class Rescorer:
         bm25: Bm25,
         title_ngrams: TitleNgrams,
         topics: LatentTopics | None,
-        embeddings: Embeddings | None = None,
     ) -> None:
         self._loops = loops
         self._bm25 = bm25
         self._df: Frequencies = arrays["df"]
         self._title_ngrams = title_ngrams
         self._topics = topics
-        self._embeddings = embeddings
         self.passages = Passages(
             arrays["doc_passages"],
             arrays["passage_pointers"],
@@ -106,7 +104,9 @@ class Rescorer:
         self._stems = max(1, self._df.size)
         self._marks = Scratch(self._stems + title_ngrams.size)
 
-    def question(self, query: ExpandedQuery, title: NgramVector | None) -> Question:
+    def question(
+        self, query: ExpandedQuery, title: NgramVector | None, meaning: QuestionMeaning | None
+    ) -> Question:
         """What ``rescore`` asks of candidates; ``title`` is the query by its n-grams."""
         gains = [self._gains(term) for term in query.terms] or [_NO_GAINS]
         groups, packed = 0, []
@@ -114,7 +114,6 @@ class Rescorer:
             groups += term.equals
             packed.append(gain.gains | (groups << GAIN_BITS) if term.equals else gain.gains)
         direction = self._topics.direction(query.terms) if self._topics else None
-        meaning = self._meaning(query)
         features = QueryFeatures(
             np.concatenate([term.stems for term in gains]),
             np.concatenate(packed or [_NO_GAINS.gains]),
@@ -126,34 +125,8 @@ class Rescorer:
             NO_COSINES if meaning is None else meaning.cosines,
         )
         ideal = sum(term.idf for term in gains) + self._bm25.unseen * len(query.unknown)
-        return Question(features, title, ideal, meaning)
-
-    def _meaning(self, query: ExpandedQuery) -> QuestionMeaning | None:
-        if self._embeddings is None or not query.text:
-            return None
-        return self._embeddings.question(query.meant or query.text, query.settled)
-
-    def near(self, question: Question) -> Documents:
-        """Documents that mean about what is asked, ascending, whatever their words."""
-        if self._embeddings is None or question.meaning is None:
-            return _NONE
-        return self._embeddings.nearest(question.meaning, weights.MEANING_LEAST)
-
-    def found(self, query: ExpandedQuery) -> Documents:
-        """Documents that a search finds though they may have none of its words, ascending."""
-        meaning = self._meaning(query)
-        if self._embeddings is None or meaning is None:
-            return _NONE
-        return self._embeddings.nearest(meaning, weights.MEANING_FOUND)
-
-    def nearness(self, query: ExpandedQuery, document: int) -> Scores:
-        """The cosine of a query and each passage of a document; empty where meanings are not
-        compared.
-        """
-        meaning = self._meaning(query)
-        if self._embeddings is None or meaning is None:
-            return NO_COSINES
-        return self._embeddings.nearness(meaning, document)
+        idfs = tuple(term.idf for term in gains[: len(query.terms)])
+        return Question(features, title, ideal, idfs, meaning)
 
     def rescore(self, question: Question, documents: Documents) -> RescoredDocuments:
         """Scores of each document's best passage, title and nearest passage; and which to show.
@@ -190,13 +163,14 @@ class Rescorer:
             del parts["topics"]
         if question.meaning is None:
             del parts["meaning"]
-        return RescoredDocuments(parts, shown)
+        return RescoredDocuments(parts, shown, self._topic_rows(documents, shown, edited))
 
-    def topics_of(self, documents: Documents, shown: NDArray[np.int64]) -> TopicRows:
+    def _topic_rows(
+        self, documents: Documents, shown: NDArray[np.int64], edited: Edited | None
+    ) -> TopicRows:
         """The directions of the passages to show."""
         vectors = self._topics.passages if self._topics else NO_VECTORS
-        edited = self.edited.among(documents) if self.edited and self._topics else None
-        if self.edited is None or edited is None:
+        if self.edited is None or edited is None or self._topics is None:
             return TopicRows(vectors, self.passage_rows(documents, shown))
         rows = self.passage_rows(documents, _without(shown, edited))
         directions, lengths = vectors.vectors[rows], vectors.lengths[rows]

@@ -172,7 +172,7 @@ class ClusterReader:
         *,
         deadline: float,
     ) -> ClusterMatched:
-        shown = _NONE if operators else self._local.rescorer.found(query)
+        shown = _NONE if operators else self._local.meanings.found(query)
         hidden = _NONE
         if query.curated is not None:
             shown = np.union1d(shown, query.curated.pinned)

@@ -51,7 +51,8 @@ class FolderStore:
 
     def names(self, prefix: str) -> Iterator[tuple[str, float]]:
         with self._errors():
-            for path in sorted(self._folder.rglob("*")):
+            within = self._folder / prefix.rpartition("/")[0]
+            for path in sorted(within.rglob("*")):
                 name = path.relative_to(self._folder).as_posix()
                 # A name with a dot in front is a blob that is being written.
                 if name.startswith(prefix) and path.is_file() and not path.name.startswith("."):

@@ -186,6 +186,8 @@ UPLOADS = Table(
     reference_column("person_id", "people.id"),
     Column("name", Text, nullable=False),
     Column("size", Integer, nullable=False),
+    # Of a file whose pieces are in a store; one in a folder is as long as what has arrived.
+    Column("arrived", Integer, nullable=False, server_default=text("0")),
     instant_column("begun_at"),
     instant_column("attached_at", optional=True),
     Index(None, "person_id"),

@@ -60,7 +60,7 @@ def build_worker(centre: HelpCentre) -> Worker:
         database,
         settings,
         remove_orphans=partial(_remove_files, centre, attachments, tickets),
-        sweep_uploads=UnfinishedFiles(database, attachments.incoming).sweep,
+        sweep_uploads=UnfinishedFiles(database, attachments.pieces).sweep,
         erase_tickets=centre.personal_data.erase_texts,
     )
     return Worker(

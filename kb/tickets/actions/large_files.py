@@ -15,7 +15,8 @@ from kb.errors import Conflict, Forbidden, Invalid, NotFound, TooLarge
 from kb.people.person import Person
 from kb.tickets.actions.idempotency import verb_key
 from kb.tickets.attachments.files import Attachments
-from kb.tickets.attachments.unfinished import ByteStream, LargeFile, UnfinishedFiles
+from kb.tickets.attachments.pieces import ByteStream
+from kb.tickets.attachments.unfinished import LargeFile, UnfinishedFiles
 from kb.tickets.attachments.validation import (
     AttachmentLimits,
     content_error,
@@ -59,7 +60,7 @@ class LargeFiles:
         self._repository = repository
         self._attachments = attachments
         self._rules = rules
-        self._files = UnfinishedFiles(repository.database, attachments.incoming)
+        self._files = UnfinishedFiles(repository.database, attachments.pieces)
         self.limit = rules.limits.files.upload_bytes
 
     # --- The link

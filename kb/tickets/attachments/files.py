@@ -26,6 +26,7 @@ from kb.tickets.attachments.contents import (
     content_key,
 )
 from kb.tickets.attachments.pictures import SHOWN_FORMATS, encode_again
+from kb.tickets.attachments.pieces import LocalPieces, Pieces, SharedPieces
 from kb.tickets.attachments.validation import name_and_type, safe_name
 from kb.tickets.ticket import Attachment, Upload
 
@@ -38,8 +39,10 @@ class Attachments:
     def __init__(self, folder: Path, store: BlobStore | None = None) -> None:
         local = LocalContents(folder)
         self._contents: Contents = SharedContents(store, local) if store else local
-        #: Where large files arrive: beside the others, so that storing one takes only a name.
-        self.incoming = folder.parent / "uploads"
+        # Beside the others, so that storing a large file takes only a name.
+        local_pieces = LocalPieces(folder.parent / "uploads")
+        #: Of large files that arrive.
+        self.pieces: Pieces = SharedPieces(store, local_pieces) if store else local_pieces
 
     def put(self, files: Iterable[Upload]) -> tuple[Attachment, ...]:
         """Stores files that are already checked. Raises Unavailable when the disk refuses."""
@@ -107,8 +110,7 @@ class Attachments:
         """Removes contents that no ticket refers to, and ``uploads`` that had not ended, at once
         and not only when they are swept.
         """
-        for ref in uploads:
-            (self.incoming / ref).unlink(missing_ok=True)
+        self.pieces.remove(uploads)
         for key in keys:
             self._contents.remove(key)
             self._contents.remove(f"{key}{PICTURE_SUFFIX}")

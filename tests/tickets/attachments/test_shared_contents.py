@@ -10,12 +10,17 @@ import pytest
 from PIL import Image
 
 from kb.blobs import BlobStore
-from kb.errors import NotFound, Unavailable
+from kb.errors import Conflict, NotFound, Unavailable
 from kb.operations.backup import restore_backup, write_backup
+from kb.tickets.attachments import pieces
 from kb.tickets.attachments.files import Attachments
+from kb.tickets.attachments.validation import AttachmentLimits
+from kb.tickets.desk import Desk
+from kb.tickets.drafts import FormLimits
+from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.ticket import Attachment, Upload
 from tests.databases import location_of
-from tests.world import FRIDAY, World
+from tests.world import CATALOGUE, FRIDAY, World, draft
 
 LOG = Upload("print.log", b"Printer on fire")
 
@@ -129,3 +134,63 @@ def test_a_backup_has_the_files_of_the_store(
     restored = tmp_path / "restored"
     restore_backup(tmp_path / "a.backup", restored, passphrase="", with_secrets=False, now=FRIDAY)
     assert read(Attachments(restored / "attachments"), attachment) == LOG.data
+
+
+class LostConnection(io.BytesIO):
+    """Breaks off after its content."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if not data:
+            raise ConnectionError
+        return data
+
+
+def test_an_upload_that_began_at_one_machine_ends_at_another(
+    store: BlobStore, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "_BLOB", 1000)
+    one, two = (
+        Desk(
+            TicketRepository(world.database),
+            world.policy,
+            Attachments(tmp_path / name / "attachments", store),
+            CATALOGUE,
+            limits=FormLimits(files=AttachmentLimits(upload_bytes=100_000)),
+        )
+        for name in ("one", "two")
+    )
+    dump, alice = b"line\n" * 1000, world.alice
+    number = one.filing.file(draft(), alice, key="k", now=FRIDAY)
+    one.large_files.open(number, alice, now=FRIDAY)
+    ref = one.large_files.begin(number, alice, "dump.log", len(dump), now=FRIDAY)
+    with pytest.raises(ConnectionError):
+        one.large_files.append(number, alice, ref, 0, LostConnection(dump[:2500]), now=FRIDAY)
+
+    assert two.large_files.file(number, alice, ref, now=FRIDAY).offset == 2500
+    assert len(list(store.names("uploads/"))) == 3
+    store.write(f"uploads/{ref}.2000-2700", dump[2000:2700])  # of a request that was too late
+    with pytest.raises(Conflict):
+        two.large_files.append(number, alice, ref, 2000, io.BytesIO(dump[2000:]), now=FRIDAY)
+    rest = io.BytesIO(dump[2500:])
+    assert two.large_files.append(number, alice, ref, 2500, rest, now=FRIDAY) == len(dump)
+    assert one.large_files.file(number, alice, ref, now=FRIDAY).attached
+    [stored] = store.names("attachments/")
+    [key] = TicketRepository(world.database).attachment_keys()
+    assert stored[0].endswith(key)
+    assert store.read(stored[0]) == dump
+    assert not list(store.names("uploads/"))
+    assert not files_in(tmp_path / "one") + files_in(tmp_path / "two"), "nothing stays"
+
+
+def test_parts_of_uploads_are_removed_with_their_rows_on_every_machine(
+    store: BlobStore, tmp_path: Path
+) -> None:
+    attachments = Attachments(tmp_path / "one", store)
+    for ref in ("gone", "open", "erased"):
+        end = attachments.pieces.append(ref, 9, 0, io.BytesIO(b"four"), lambda *_: True)
+        assert end == 4
+    attachments.erase((), ["erased"])
+    tomorrow = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).timestamp()
+    assert attachments.pieces.sweep(lambda: frozenset({"open"}), tomorrow) == 1
+    assert [name for name, _ in store.names("uploads/")] == ["uploads/open.0-4"]

@@ -22,7 +22,7 @@ import numpy as np
 
 from kb.ids import document_key
 from kb.search import weights
-from kb.search.analysis.common_words import without_problem
+from kb.search.analysis.common_words import without_courtesies, without_problem
 from kb.search.analysis.similarity import cosine, tfidf_vector
 from kb.search.analysis.tokenizer import identifiers
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
@@ -182,9 +182,12 @@ class Partition:
 
         ``curations`` take stop phrases away, change what words mean, and name documents.
         """
+        asked = without_courtesies(text)
+        if asked != text and self._headings.documents(text).size:
+            asked = text
         if curations is None:
-            return self._expander.expand(text, shipped_lexicon(), prefix=prefix)
-        query = self._expander.expand(curations.trimmed(text), curations.lexicon, prefix=prefix)
+            return self._expander.expand(asked, shipped_lexicon(), prefix=prefix)
+        query = self._expander.expand(curations.trimmed(asked), curations.lexicon, prefix=prefix)
         curated = curations.curated(text, self._numbers)
         return replace(query, curated=curated, factors=curations.factors)
 

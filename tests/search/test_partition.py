@@ -129,6 +129,24 @@ def test_a_slip_in_an_inflection_that_no_document_has_is_corrected() -> None:
         assert (found.bm25.score_all(expanded.terms) > 0).tolist() == [True, False]
 
 
+def test_greetings_and_thanks_are_no_part_of_a_question() -> None:
+    found = partition_of(
+        [
+            document("doc/a", "Printer"),
+            document("doc/b", "Hi team"),
+            document("doc/c", "Please pay"),
+        ]
+    )
+    for text in (
+        "help pls printer broken",
+        "urgent!!! printer broken asap",
+        "Hi all, printer broken :)",
+    ):
+        assert found.expand(text, prefix=False).text.strip() == "printer broken"
+    for text in ("hi team", "Please pay", "thanks", "hello world app", "urgent printer jobs"):
+        assert found.expand(text, prefix=False).text == text
+
+
 def test_a_known_word_is_never_corrected() -> None:
     found = partition_of(
         [document("doc/a", "Hover"), document("doc/b", "Cover cover"), document("doc/c", "Cover")]

@@ -38,6 +38,19 @@ COMMON_WORDS = frozenset(
 )
 PROBLEM_WORDS = frozenset(_PROBLEMS.split())
 
+_PLEASE = frozenset({"please", "pls", "plz", "kindly"})
+_GREETINGS = _PLEASE | {"hi", "hey"}
+#: Greetings only before an addressee or a punctuation mark: "hello world" and "urgent tickets" may
+#: be what is asked for.
+_CALLS = frozenset({"hello", "dear", "urgent", "urgently"})
+_ADDRESSEES = frozenset(
+    ["all", "everyone", "everybody", "folks", "guys", "there", "team", "support"]
+)
+#: The last of them is what remains of a smiley.
+_CLOSINGS = _PLEASE | {"asap", "thx", "thanks", "ty", "cheers", "regards", ""}
+_CLOSING_PAIRS = frozenset({("in", "advance"), ("any", "ideas"), ("thank", "you")})
+_LEAST_ASKED = 2  # words: of fewer, a greeting may be one
+
 
 def without_problem(text: str) -> str:
     """What there is a problem with; ``text`` itself where it says nothing else.
@@ -48,3 +61,36 @@ def without_problem(text: str) -> str:
     words = text.split(" ")
     others = [word for word in words if word.lower() not in PROBLEM_WORDS]
     return " ".join(others) if any(others) and len(others) < len(words) else text
+
+
+def without_courtesies(text: str) -> str:
+    """What somebody asks, without the words that open and close a letter; ``text`` itself where
+    hardly anything else is left.
+
+    >>> without_courtesies("hi guys, printer broken thx!!"), without_courtesies("hello world app")
+    ('printer broken ', 'hello world app')
+    """
+    words = text.split()
+    bare = [word.strip(".,;:!?()-").lower() for word in words]
+    end = len(words)
+    while end:
+        if bare[end - 1] in _CLOSINGS:
+            end -= 1
+        elif tuple(bare[max(end - 2, 0) : end]) in _CLOSING_PAIRS:
+            end -= 2
+        else:
+            break
+
+    start = 0
+    while start < end - 1:
+        first, following = bare[start], bare[start + 1]
+        is_called = words[start].lower() != first or following in _ADDRESSEES
+        is_asking = first == "help" and following in _PLEASE
+        if first not in _GREETINGS and not is_asking and not (first in _CALLS and is_called):
+            break
+        start += 2 if is_asking or (first not in _PLEASE and following in _ADDRESSEES) else 1
+
+    if end - start < _LEAST_ASKED or end - start == len(words):
+        return text
+    ending = " " if end < len(words) or text[-1].isspace() else ""
+    return " ".join(words[start:end]) + ending

@@ -33,11 +33,11 @@ from pathlib import Path
 from typing import Any
 
 from kb.errors import KbError, Unavailable
-from kb.search.build import partition_edits
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind, Section
 from kb.search.generations.generation import Generations
 from kb.search.generations.verification import RECORD_FILE
+from kb.search.index import edits
 
 Hook = Callable[[str], None]
 _WORDS = (
@@ -89,12 +89,12 @@ def publish(data: Path, *, seed: int = 1, count: int = 6, operators: bool = Fals
 @contextlib.contextmanager
 def _edits_beside_small_files() -> Iterator[None]:
     """Let an edit of a library this small be written as one of a large library is."""
-    smallest = partition_edits.SMALLEST_WITH_EDITS
-    partition_edits.SMALLEST_WITH_EDITS = 1
+    smallest = edits.SMALLEST_WITH_EDITS
+    edits.SMALLEST_WITH_EDITS = 1
     try:
         yield
     finally:
-        partition_edits.SMALLEST_WITH_EDITS = smallest
+        edits.SMALLEST_WITH_EDITS = smallest
 
 
 # --- file operations, reported before they happen

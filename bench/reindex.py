@@ -2,11 +2,12 @@
 
     python -m bench.reindex [--sizes 10000 100000] [--no-operators] [--audiences three]
 
-For each size: a full build, then one document changed (twice), then one in a hundred. Prints the
-megabytes that were written (of files that the generation before does not have), the seconds in the
-builder, those from its first call until a searcher that was already answering shows
-the change, and the CPU milliseconds that the request which comes first after the publish takes to
-open the new generation, and then to answer. Latent topics are kept where little changes (see
+For each size: a full build; then one document whose text changes (twice), one that is added, one
+that gets another title and one that is removed; then one in a hundred whose text changes. Prints
+the megabytes that were written (of files that the generation before does not have), the seconds in
+the builder, those from its first call until a searcher that was already answering serves the
+change, and the CPU milliseconds that the request which comes first after the publish takes to open
+the new generation, and then to answer. Latent topics are kept where little changes (see
 ``kb.search.index.latent_topics``). All documents are public, or some belong to customers and staff
 (``three``), or to twelve groups (``groups``).
 """
@@ -14,7 +15,6 @@ open the new generation, and then to answer. Latent topics are kept where little
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 import random
 import tempfile
@@ -72,31 +72,56 @@ def measure_size(data: Path, documents: dict[str, Document], *, operators: bool)
     seconds = publish(data, documents.values(), operators=operators)
     print_row(size, "all", written(data), *seconds)
     searcher = Searcher(data, budget_ms=60_000, remember=1)
-    words = (f"zanzibar{number}" for number in itertools.count())
-    for name, count in (("one", 1), ("one", 1), ("1 %", size // 100)):
-        word = next(words)
+    for number, (name, change, count) in enumerate(
+        (
+            ("text", with_text, 1),
+            ("text", with_text, 1),
+            ("added", with_another, 1),
+            ("title", with_title, 1),
+            ("removed", without, 1),
+            ("1 %", with_text, size // 100),
+        )
+    ):
+        word = f"zanzibar{number}"
         public = [document for document in documents.values() if document.audience == PUBLIC]
-        changed = [edited(document, word) for document in public[:: len(public) // count]]
+        before = public[:: len(public) // count][:count]
+        after = {new.id: new for document in before for new in change(document, word)}
+        fresh = [document for document in after.values() if document not in before]
+        dropped = [document.id for document in before if after.get(document.id) != document]
         searcher.suggest(_TITLE)
         start = time.perf_counter()
-        dropped = [document.id for document in changed]
-        seconds = publish(data, changed, dropped, operators=operators)
-        wait_until_found(searcher, word)
+        seconds = publish(data, fresh, dropped, operators=operators)
+        published = Generations(data).published_name()
+        while searcher.generation != published:
+            time.sleep(0.01)
+        found = [hit.id for hit in searcher.search(word).hits]
         searchable = time.perf_counter() - start
+        if not {document.id for document in fresh}.issuperset(found) or bool(found) != bool(fresh):
+            raise AssertionError(f"{word} finds {found}")
         print_row(size, name, written(data), *seconds, searchable, *opening(data))
-        documents |= {document.id: document for document in changed}
+        documents = {id_: each for id_, each in documents.items() if id_ not in dropped} | after
 
 
-def edited(document: Document, word: str) -> Document:
-    return replace(
-        document,
-        sections=(*document.sections, Section("new", ("New",), f"Since today also {word}.")),
-    )
+def with_text(document: Document, word: str) -> list[Document]:
+    section = Section("new", ("New",), f"Since today also {word}.")
+    return [replace(document, sections=(*document.sections, section))]
+
+
+def with_title(document: Document, word: str) -> list[Document]:
+    return [replace(document, title=f"{document.title} {word}")]
+
+
+def with_another(document: Document, word: str) -> list[Document]:
+    return [document, replace(document, id=f"{document.id}-{word}", title=f"About {word}")]
+
+
+def without(_document: Document, _word: str) -> list[Document]:
+    return []
 
 
 def publish(
     data: Path,
-    added: Iterable[Document],
+    documents: Iterable[Document],
     dropped: Iterable[str] | None = None,
     *,
     operators: bool,
@@ -106,7 +131,7 @@ def publish(
     with IndexBuilder(data, operators=operators) as builder:
         if dropped is not None:
             builder.carry_over_all_but(dropped)
-        for document in added:
+        for document in documents:
             builder.add(document)
         builder.publish(ledger={}, settings={})
     return time.perf_counter() - start, time.process_time() - cpu_start
@@ -132,11 +157,6 @@ def opening(data: Path) -> tuple[float, float]:
     if opened != newest:
         raise AssertionError(f"{opened} was opened, not {newest}")
     return (times[1] - times[0]) * 1000, (times[2] - times[1]) * 1000
-
-
-def wait_until_found(searcher: Searcher, word: str) -> None:
-    while not searcher.search(word).hits:
-        time.sleep(0.01)
 
 
 def written(data: Path) -> float:

@@ -146,9 +146,9 @@ class Partition:
         self.vocabulary = Vocabulary(arrays)
         self.languages = tuple(languages_of(arrays))
         self.values = DocValues(arrays, loops)
-        self.size = self.values.size
-        self._first_thread, end = self.values.range_of(DocumentKind.FORUM)
-        self._forum_share = (end - self._first_thread) / max(1, self.size)
+        self.size = int(self.values.documents.size)
+        self._first_thread = self.values.kind_ranges[DOCUMENT_KINDS.index(DocumentKind.FORUM)][0]
+        self._forum_share = self.values.of_kind(DocumentKind.FORUM).size / max(1, self.size)
         self.bm25 = Bm25(arrays, loops)
         self.title_ngrams = TitleNgrams(arrays, loops)
         self.topics = LatentTopics(arrays) if "topic_lengths" in arrays else None
@@ -166,7 +166,7 @@ class Partition:
         self._lists_lock = threading.Lock()
         self._votes = None
         if "solved_links" in arrays:
-            prevail = weights.threads_prevail(self._first_thread, self.size)
+            prevail = weights.threads_prevail(self._first_thread, self.values.size)
             share, power = weights.VOTING_SHARE[prevail], weights.VOTING_POWER[prevail]
             self._votes = ResolvedTicketVotes(arrays, self.vocabulary, share, power)
         self._translations = None
@@ -211,7 +211,7 @@ class Partition:
             return None
         document = int(documents[0])
         query = more_like_this(self._arrays, document, self._texts.card(document).title)
-        others = np.ones(self.size, dtype=bool)
+        others = self.values.is_taken.copy()
         others[documents] = False
         return query, ResultSet(self.values, self.bm25.score_all(query.terms), others, {})
 
@@ -263,7 +263,9 @@ class Partition:
     ) -> tuple[DocumentMask, bool]:
         required, excluded, in_time = self._operators().select(operators, deadline=deadline)
         key = self.values.key
-        mask = np.ones(self.size, dtype=bool) if required is None else np.isin(key, required)
+        mask = self.values.is_taken
+        if required is not None:
+            mask = mask & np.isin(key, required)
         return mask & ~np.isin(key, excluded), in_time
 
     def candidates(
@@ -407,12 +409,12 @@ class Partition:
         self, kind: DocumentKind, *, newest: bool, start: int, count: int
     ) -> tuple[int, tuple[Hit, ...]]:
         """How many documents of a kind there are, and some of them, newest first or by title."""
-        low, high = self.values.range_of(kind)
+        documents = self.values.of_kind(kind)
         if newest:
-            documents = low + np.argsort(-self.values.day[low:high], kind="stable")
+            ordered = documents[np.argsort(-self.values.day[documents], kind="stable")]
         else:
-            documents = self._by_title(kind)
-        return high - low, self.listed(documents[start : start + count].tolist())
+            ordered = self._by_title(kind)
+        return documents.size, self.listed(ordered[start : start + count].tolist())
 
     def position_after(self, kind: DocumentKind, title: str, document_id: str) -> int:
         """How many documents of a kind come before or at this title. The document may be gone."""
@@ -429,13 +431,12 @@ class Partition:
         """By the beginnings of titles, and by the whole of those that begin the same: all titles of
         100,000 documents would take 50 MB, of which Python would return little.
         """
-        low, high = self.values.range_of(kind)
-        keys = np.zeros(high - low, dtype=f"S{_TITLE_BEGINNING}")
-        for number, (_, _, title, _) in self._stored(kind):
-            keys[number - low] = title_key(title)
+        documents = self.values.of_kind(kind)
+        keys = np.zeros(documents.size, dtype=f"S{_TITLE_BEGINNING}")
+        for place, (_, (_, _, title, _)) in enumerate(self._stored(kind)):
+            keys[place] = title_key(title)
         order = keys.argsort(kind="stable")
-        documents = order + low
-        keys = keys[order]
+        documents, keys = documents[order], keys[order]
         begins = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1], [True])))
         for first, end in zip(begins[:-1].tolist(), begins[1:].tolist(), strict=True):
             if end - first > 1:
@@ -458,11 +459,12 @@ class Partition:
 
     def _stored(self, kind: DocumentKind) -> Iterator[tuple[int, ShownRow]]:
         """Each document of a kind, and what hits show of it."""
-        low, high = self.values.range_of(kind)
-        for start in range(low, high, _READ_AT_ONCE):
+        documents = self.values.of_kind(kind)
+        for start in range(0, documents.size, _READ_AT_ONCE):
             # Reading all 100,000 documents at once would take 100 MB.
-            rows = self.values.row[start : min(high, start + _READ_AT_ONCE)].tolist()
-            yield from enumerate(self._store.shown(rows), start)
+            some = documents[start : start + _READ_AT_ONCE]
+            shown = self._store.shown(self.values.row[some].tolist())
+            yield from zip(some.tolist(), shown, strict=True)
 
     def listed(self, documents: Sequence[int]) -> tuple[Hit, ...]:
         """Documents as lists show them: there is no query, so each with its beginning."""
@@ -470,12 +472,12 @@ class Partition:
 
     def entries(self, *, start: int, count: int) -> tuple[int, tuple[ListedDocument, ...]]:
         """How many documents there are, and some of them, in an order that stays."""
-        rows = self.values.row[start : start + count].tolist()
+        rows = self.values.row[self.values.documents[start : start + count]].tolist()
         listed = tuple(
             ListedDocument(document_id, DocumentKind(kind), title, facts[2])
             for document_id, kind, title, facts in self._store.shown(rows)
         )
-        return len(self.values.row), listed
+        return self.size, listed
 
     def sections(self) -> Sections:
         """The guides as readers walk them; put together once, while others wait for it."""
@@ -491,14 +493,12 @@ class Partition:
         """
         self.sections()
         self._by_title(DocumentKind.FAQ)
-        low, high = self.values.range_of(DocumentKind.FORUM)
-        if not self.values.day[low:high].any():
+        if not self.values.day[self.values.of_kind(DocumentKind.FORUM)].any():
             self._by_title(DocumentKind.FORUM)
 
     def counts(self) -> dict[str, int]:
         """How many documents of each kind there are."""
-        ranges = zip(DOCUMENT_KINDS, self.values.kind_ranges, strict=True)
-        return {str(kind): high - low for kind, (low, high) in ranges}
+        return {str(kind): int(self.values.of_kind(kind).size) for kind in DOCUMENT_KINDS}
 
     def similarity(self, text: str, others: Sequence[str]) -> tuple[float, ...]:
         """How like ``text`` each of some other short texts is, by the idfs of this partition."""

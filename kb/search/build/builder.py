@@ -35,6 +35,7 @@ from kb.search.build.passage_meanings import (
     passage_text,
 )
 from kb.search.build.unpublished import UnpublishedIndex
+from kb.search.build.value_columns import KIND_NUMBERS
 from kb.search.documents import (
     AUDIENCES,
     Document,
@@ -48,6 +49,7 @@ from kb.search.generations.checksums import ChecksumWriter
 from kb.search.generations.findings import Finding, FindingsFile
 from kb.search.generations.generation import (
     CALIBRATION_FILE,
+    CARRIED_FORMATS,
     CURATIONS_FILE,
     INDEX_FORMAT,
     LEDGER_FILE,
@@ -203,7 +205,7 @@ class IndexBuilder:
         to be added.
         """
         # Another format read words differently, or did not store them.
-        if self.previous is None or self.previous.manifest.format != INDEX_FORMAT:
+        if self.previous is None or self.previous.manifest.format not in CARRIED_FORMATS:
             return 0
 
         with write_errors_as_unavailable():
@@ -400,12 +402,12 @@ class IndexBuilder:
                 file = self._folder / files[visible]
                 previous = self._previous_partition(audience, visible)
                 size = sum(self._present[name] for name in visible)
+                edits = self._edits(size, previous)
                 self._changes[files[visible]] = (
                     size,
                     previous.changed if previous is not None else 0,
-                    previous.lost if previous is not None else True,
+                    previous is None or (previous.lost and edits is None),
                 )
-                edits = self._edits(size, previous)
                 if edits is not None and self.previous is not None:
                     link_file(self.previous.partition(audience), file)
                     save_arrays(edits_file(file), edits)
@@ -433,7 +435,9 @@ class IndexBuilder:
         if not self._resolved_tickets and not tickets:
             return {}
         ids = self._built.ids()
-        number_of = {ids[row]: number for number, row in enumerate(arrays["row"].tolist())}
+        numbers = np.flatnonzero(arrays["row"] >= 0)
+        rows = arrays["row"][numbers].tolist()
+        number_of = {ids[row]: number for row, number in zip(rows, numbers.tolist(), strict=True)}
         vocabulary = Vocabulary(arrays)
         return pack_resolved_tickets(
             self._resolved_tickets, vocabulary, arrays, number_of
@@ -471,7 +475,7 @@ class IndexBuilder:
                 ask = functools.partial(log_odds, audience)
                 size, changed, lost = self._changes[file]
                 same = calibration.kept(
-                    before.get(audience), changed=changed, lost=lost, size=size, wanted=wanted
+                    before.get(audience), changed=changed, lost=lost, wanted=wanted
                 )
                 if same is None:
                     own = index().documents_of(audience, calibration.sample(range(size)))
@@ -496,8 +500,7 @@ class IndexBuilder:
             return None
 
         arrays, edits = self._written(self.previous.partition(audience))
-        number_then = np.full(len(self._previous_store), -1, dtype=np.int64)
-        number_then[arrays["row"]] = np.arange(arrays["row"].size)
+        number_then = _numbers_by_row(arrays, len(self._previous_store))
         numbers = np.full(len(self._built), -1, dtype=np.int64)
         numbers[: self._carried_over.size] = number_then[self._carried_over]
         numbers_of_all = numbers.copy()
@@ -505,32 +508,40 @@ class IndexBuilder:
         # What was carried over is unchanged; everything else was read again or is gone. A document
         # that was read again but is the same counts as unchanged: it may have been read only
         # because of a hidden document, and that must leave no trace.
-        changed, lost, lost_article = 0, False, False
+        # Documents that are gone since the large file was written count as lost until the next one.
+        edited = edits.get("edited", np.zeros(0, dtype=np.int32))
+        is_drifting = np.zeros(arrays["row"].size, dtype=bool)
+        is_drifting[edited] = True
+        gone = edited[arrays["row"][edited] < 0]
+        is_article = arrays["kind"][gone] != KIND_NUMBERS[DocumentKind.FORUM]
+        lost, lost_article = bool(gone.size), bool(is_article.any())
+        changed, added = 0, []
         for document in self._reread:
             is_seen = document.audience in visible
-            was_seen = document.audience_then in visible_to(audience)
-            is_lost = was_seen and not is_seen
-            lost |= is_lost
-            lost_article |= is_lost and not document.is_thread
+            number = int(number_then[document.row_then]) if document.row_then >= 0 else -1
             if is_seen:
                 changed += document.is_fresh
-                if document.row_then >= 0:
-                    numbers_of_all[document.row] = number_then[document.row_then]
-                    if not document.is_fresh:
-                        numbers[document.row] = numbers_of_all[document.row]
-        edited = edits.get("edited", np.zeros(0, dtype=np.int32))
-        kept = np.zeros(arrays["row"].size, dtype=bool)
-        kept[numbers[numbers >= 0]] = True
+                if number < 0:
+                    added.append(document.row)
+                    continue
+                numbers_of_all[document.row] = number
+                if not document.is_fresh:
+                    numbers[document.row] = number
+                else:
+                    is_drifting[number] = True
+            elif number >= 0:
+                is_drifting[number] = lost = True
+                lost_article |= not document.is_thread
         return PreviousPartition(
             arrays,
             edits,
             changed=changed,
-            # An edited document counts once, however often it was edited.
-            drift=changed + int(kept[edited].sum()),
+            drift=int(is_drifting.sum()) + len(added),
             lost=lost,
             lost_article=lost_article,
             numbers=numbers,
             numbers_of_all=numbers_of_all,
+            added=np.array(added, dtype=np.int64),
             store=self._previous_store,
         )
 
@@ -586,9 +597,9 @@ class IndexBuilder:
         # What an audience does not see has no part in the choice.
         most = max(smaller, key=lambda others: sum(self._present[name] for name in others))
         arrays, edits = self._written(self._folder / files[most])
-        numbers = np.full(len(self._built), -1, dtype=np.int64)
-        numbers[arrays["row"]] = np.arange(arrays["row"].size)
-        changed = sum(self._present[name] for name in visible) - arrays["row"].size
+        numbers = _numbers_by_row(arrays, len(self._built))
+        size = sum(self._present[name] for name in visible)
+        changed = size - int(np.count_nonzero(numbers >= 0))
         return PreviousPartition(
             arrays,
             edits,
@@ -598,6 +609,7 @@ class IndexBuilder:
             lost_article=False,
             numbers=numbers,
             numbers_of_all=numbers,
+            added=np.zeros(0, dtype=np.int64),
             store=None,
         )
 
@@ -653,10 +665,18 @@ class IndexBuilder:
         with contextlib.closing(DocumentStore(self._folder / STORE_FILE)) as store:
             stored = len(store)
         partitions = [load_partition(self._folder / f) for f in set(manifest.partitions.values())]
-        widest = max((arrays["kind"].size for arrays in partitions), default=0)
+        widest = max((int((arrays["row"] >= 0).sum()) for arrays in partitions), default=0)
 
         if stored != manifest.documents or widest > stored:
             raise Unavailable(
                 f"The new generation holds {stored} documents where {manifest.documents} were "
                 "added; it was not published."
             )
+
+
+def _numbers_by_row(arrays: Arrays, rows: int) -> Rows:
+    """The number in a partition of the document at each of the ``rows`` of a store, or -1."""
+    numbers = np.full(rows, -1, dtype=np.int64)
+    taken = np.flatnonzero(arrays["row"] >= 0)
+    numbers[arrays["row"][taken]] = taken
+    return numbers

@@ -205,13 +205,13 @@ def curve(measured: Mapping[str, Any]) -> list[CurvePoint]:
 
 
 def kept(
-    previous: dict[str, Any] | None, *, changed: int, lost: bool, size: int, wanted: int
+    previous: dict[str, Any] | None, *, changed: int, lost: bool, wanted: int
 ) -> dict[str, Any] | None:
     """The ``previous`` measure, when the documents are almost the same; None to measure again."""
     if previous is None or lost or previous["wanted"] != wanted:
         return None
     since = previous["changed"] + changed
-    if since > _UNCHANGED * previous["documents"] or size < previous["documents"]:
+    if since > _UNCHANGED * previous["documents"]:
         return None
     return previous | {"changed": since}
 

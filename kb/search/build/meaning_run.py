@@ -155,7 +155,7 @@ def _refine(
     rows = edits.get(ALL + "row", arrays["row"]).astype(np.int64)
     edited = edits.get("edited", np.zeros(0, dtype=np.int32))
 
-    same = np.setdiff1d(np.arange(rows.size), edited)
+    same = np.setdiff1d(np.flatnonzero(rows >= 0), edited)
     doc_passages = arrays["doc_passages"]
     here = positions_of(doc_passages[same], doc_passages[same + 1])
     refined = dict(arrays)
@@ -173,7 +173,8 @@ def _refine(
         save_arrays(target, refined)
 
     if edited.size:
-        of_edited = _packed(meanings, firsts, rows[edited])
+        taken = rows[edited] >= 0  # of removed ones there are no passages
+        of_edited = _packed(meanings, firsts, rows[edited][taken])
         del of_edited["meaning_model"]  # that of the large file
         edits |= {f"edited_{name}": values for name, values in of_edited.items()}
     if edits:

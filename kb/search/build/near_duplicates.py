@@ -80,7 +80,7 @@ class _Texts:
         self.facts = {
             row: table[number]
             for row, number in enumerate(documents.tolist())
-            if table.kinds[number] in _KINDS
+            if number >= 0 and table.kinds[number] in _KINDS
         }
         self.titles = {
             row: _plain_title(facts.title, facts.versions) for row, facts in self.facts.items()
@@ -92,7 +92,8 @@ class _Texts:
             (forward_index.code_words.array(), forward_index.code_ends),
         ):
             ends = np.frombuffer(text_ends, dtype=np.int64)
-            self._fields.append((words, ends[firsts[documents]], ends[firsts[documents + 1]]))
+            starts, stops = ends[firsts[documents]], ends[firsts[documents + 1]]
+            self._fields.append((words, starts, np.where(documents < 0, starts, stops)))
         self._words = forward_index.texts()
         self._hash_of = np.zeros(len(self._words), dtype=np.uint32)
         self._is_hashed = np.zeros(len(self._words), dtype=bool)

@@ -1,10 +1,11 @@
-"""Partition edits: a small segment with the documents edited since a partition was last written.
+"""Partition edits: a small segment with the documents that were added, edited or removed since a
+partition was last written.
 
 ``kb.search.index.edits`` reads it. The number of documents with each word is counted exactly over
-both files. Average lengths, latent topics, the links between threads and articles, the united
-prefixes, and the language in which a word was read stay as they were when the large file was
-written. All of these are computed again when the two become one file: when the segment is no longer
-small, or when an edit changes something that a segment cannot hold (see ``edits_of``). Everything
+both files. Average lengths, how rare letters of titles are, latent topics, the links between
+threads and articles, the united prefixes, and the language in which a word was read stay as they
+were when the large file was written. All of these are computed again when the two become one file:
+when the segment is no longer small, or when it cannot hold a change (see ``edits_of``). Everything
 here comes from what one audience can see. Build time only.
 """
 
@@ -17,101 +18,127 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
+from kb.search.analysis.languages import base_language
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.array_types import Pointers
-from kb.search.build.document_facts import DocumentFacts
 from kb.search.build.forward_index import ForwardIndex, stem_or_word
 from kb.search.build.near_duplicates import pack_near_duplicates
 from kb.search.build.partition_writer import PartitionTexts
 from kb.search.build.reuse import document_words
 from kb.search.build.splice import LengthBasis
-from kb.search.build.value_columns import changed_values
+from kb.search.build.value_columns import KIND_NUMBERS, changed_values
+from kb.search.documents import DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import languages_of
-from kb.search.index.edits import ALL, AT, END, TO
+from kb.search.index.edits import ALL, AT, END, TO, may_have_edits
 from kb.search.index.latent_topics import pack_added_topics
 from kb.search.index.previous import PreviousPartition
 from kb.search.index.spill import Spill
 from kb.search.index.term_dictionary import TermDictionary
-from kb.search.kernels.ranges import gather
+from kb.search.index.title_ngrams import pack_edited_titles
 from kb.search.meaning.embeddings import pack_embeddings
 from kb.search.meaning.query_table import TABLE_ID
 from kb.search.query.spelling import Speller, fewest_documents
+from kb.search.scoring.title_text import pack_title_text
 
-#: The fewest documents for edits: a smaller partition can be written whole just as quickly.
-SMALLEST_WITH_EDITS = 2_000
 #: The share of documents that may be edited before the two become one file, and the least number.
-_MOST, _FEW = 0.01, 64
+_MOST, _FEW = 0.02, 64
 #: What the large file has to say. That of an earlier version does not.
 _NEEDED = frozenset(
     {"average_lengths", "heading_stems", "title_stems", "headings", "changelog", "language_codes"}
 )
-_SAME = "id", "kind", "title", "product", "versions", "tags", "language"
-
 #: The words of the documents at some rows (ascending) of the store that is built.
 ReadIndex = Callable[[NDArray[np.int64]], ForwardIndex]
 EditedNumbers = NDArray[np.int64]  # of documents
 FileWords = NDArray[np.int32]  # in the large file
+_NO_WORDS: FileWords = np.zeros(0, dtype=np.int32)
 
 
 def edits_of(read: ReadIndex, size: int, previous: PreviousPartition) -> Arrays | None:
     """The edits beside the large file of ``previous``; None if the whole partition must be written.
 
-    It must be written if a document was added or removed, if more than a hundredth (and more than
-    64) were edited, or if an edit changes more than the text of a document. ``size`` documents are
-    visible now; ``read`` gives those at some rows.
+    It must be written if more than a fiftieth of the documents (and more than 64) were added,
+    edited or removed, if there is no vacant number for a new one, or if one has become another kind
+    or is in a language that none was in. ``size`` documents are visible now; ``read`` gives those
+    at some rows.
     """
     arrays, store_then = previous.arrays, previous.store
-    rows_now = np.flatnonzero(previous.numbers_of_all >= 0)
+    count = int(arrays["kind"].size)
     if (
         store_then is None
-        or previous.lost
-        or not rows_now.size == size == int(arrays["kind"].size)
-        or size < SMALLEST_WITH_EDITS
-        or previous.drift > max(_FEW, _MOST * size)
+        or not may_have_edits(size)
+        or previous.drift > max(_FEW, _MOST * count)
         or arrays.keys() < _NEEDED
     ):
         return None
 
-    rows = np.empty(size, dtype=np.int64)
+    rows_now = np.flatnonzero(previous.numbers_of_all >= 0)
+    rows = np.full(count, -1, dtype=np.int64)
     rows[previous.numbers_of_all[rows_now]] = rows_now
-    is_fresh = previous.numbers[rows] < 0
-    edited = np.flatnonzero(is_fresh | previous.is_edited(np.arange(size)))
-    index = read(np.sort(rows[edited]))
-    if not _has_same_meanings(index, arrays):
+    vacant = _vacant_numbers(read(previous.added), previous)
+    if vacant is None:
         return None
-    fresh = np.flatnonzero(is_fresh)
-    rows_then = arrays["row"][fresh].astype(np.int64)
-    index_then = ForwardIndex.read(store_then, np.sort(rows_then))
-    places = np.array(index.documents.rows).searchsorted(rows)
-    places_then = np.array(index_then.documents.rows).searchsorted(rows_then).tolist()
-    for number, place in zip(fresh.tolist(), places_then, strict=True):
-        now = index.documents[int(places[number])]
-        if not _is_plain(index_then.documents[place], now):
-            return None
+    rows[vacant] = previous.added
 
+    rows_then = arrays["row"].astype(np.int64)
+    is_unchanged = rows >= 0
+    is_unchanged[is_unchanged] = previous.numbers[rows[is_unchanged]] >= 0
+    is_fresh = ~is_unchanged & ((rows >= 0) | (rows_then >= 0))
+    edited = np.flatnonzero(is_fresh | previous.is_edited(np.arange(count)))
     segment: Arrays = {ALL + "row": rows.astype(np.int32)}
     if not edited.size:  # nothing but the places in the store: documents of others were edited
         return segment
+
+    taken = edited[rows[edited] >= 0]
+    index = read(np.sort(rows[taken]))
+    languages = {base_language(language) for language in index.documents.languages}
+    if not languages <= {*languages_of(arrays)} or not _has_same_meanings(index, arrays):
+        return None
+    places = np.array(index.documents.rows, dtype=np.int64).searchsorted(rows[edited])
+    documents = np.where(rows[edited] >= 0, places, -1)
+    kinds = np.array([KIND_NUMBERS[DocumentKind(kind)] for kind in index.documents.kinds], np.uint8)
+    if (kinds[documents[documents >= 0]] != arrays["kind"][taken]).any():
+        return None  # a number is of one kind
+
+    # What a document was that is edited, or gone, for the first time since the large file.
+    first = np.flatnonzero(is_fresh & (rows_then >= 0))
+    index_then = ForwardIndex.read(store_then, np.sort(rows_then[first]))
+    places_then = np.array(index_then.documents.rows, dtype=np.int64).searchsorted(rows_then[first])
     words = {
         number: document_words(index_then, place)
-        for number, place in zip(fresh.tolist(), places_then, strict=True)
+        for number, place in zip(first.tolist(), places_then.tolist(), strict=True)
     }
     then = _words_in_file(previous, edited, words)
-    segment |= _regrouped(read, previous, rows, fresh)
-    return segment | _pack_edits(index, edited, places[edited], arrays, then)
+    segment |= _regrouped(read, previous, rows, np.flatnonzero(is_fresh))
+    return segment | _pack_edits(index, edited, documents, arrays, then)
+
+
+def _vacant_numbers(added: ForwardIndex, previous: PreviousPartition) -> EditedNumbers | None:
+    """A number that no document has had for each of the ``added`` ones; None if there are too few.
+
+    Of the same kind, the lowest go to the first by id.
+    """
+    kinds, table = previous.arrays["kind"], added.documents
+    is_vacant = (previous.arrays["row"] < 0) & ~previous.is_edited(np.arange(kinds.size))
+    numbers = np.empty(len(table), dtype=np.int64)
+    for kind, number in KIND_NUMBERS.items():
+        of_kind = [place for place in range(len(table)) if table.kinds[place] == kind]
+        of_kind.sort(key=table.ids.__getitem__)
+        low, high = kinds.searchsorted((number, number + 1)).tolist()
+        vacant = low + np.flatnonzero(is_vacant[low:high])
+        if vacant.size < len(of_kind):
+            return None
+        numbers[of_kind] = vacant[: len(of_kind)]
+    return numbers
 
 
 def _has_same_meanings(index: ForwardIndex, arrays: Arrays) -> bool:
     model = arrays.get("meaning_model")
+    if not len(index.documents):
+        return True
     if index.meanings is None or model is None:
         return index.meanings is None and model is None
     return np.array_equal(model, TABLE_ID)
-
-
-def _is_plain(before: DocumentFacts, now: DocumentFacts) -> bool:
-    """Whether only the text of a document has changed, not its title or the values for filters."""
-    return all(getattr(before, name) == getattr(now, name) for name in _SAME)
 
 
 def _regrouped(
@@ -127,13 +154,14 @@ def _regrouped(
     if AT + "duplicate_group" in edits:
         group_of[edits[AT + "duplicate_group"]] = edits[TO + "duplicate_group"]
     for group in np.unique(group_of[fresh][group_of[fresh] >= 0]).tolist():
-        members = np.flatnonzero(group_of == group)
+        members = np.flatnonzero((group_of == group) & (rows >= 0))
         members = members[np.argsort(rows[members])]
         index = read(rows[members])
         alike = pack_near_duplicates(index, np.arange(members.size))["duplicate_group"]
         # The largest set that is still alike remains the group; of equal ones, the first.
         sizes = np.bincount(alike[alike >= 0], minlength=1)
         group_of[members[alike != sizes.argmax()]] = -1
+    group_of[rows < 0] = -1
     left = np.flatnonzero(group_of != arrays["duplicate_group"])
     return {AT + "duplicate_group": left, TO + "duplicate_group": group_of[left]}
 
@@ -143,7 +171,8 @@ def _words_in_file(
 ) -> tuple[Pointers, FileWords]:
     """Where the words begin that each of the ``edited`` documents has in the large file, and these.
 
-    For a document that is edited for the first time since then, they are its earlier ``words``.
+    For a document that is edited for the first time since then, they are its earlier ``words``; for
+    one that was added, there are none.
     """
     surfaces, edits = TermDictionary(previous.arrays, "surface"), previous.edits
     lists: dict[int, FileWords] = {
@@ -154,7 +183,7 @@ def _words_in_file(
         bounds = edits["edited_then_pointers"].tolist()
         for number, (start, end) in zip(edits["edited"].tolist(), pairwise(bounds), strict=True):
             lists[number] = edits["edited_then"][start:end]
-    then = [lists[number] for number in edited.tolist()]
+    then = [lists.get(number, _NO_WORDS) for number in edited.tolist()]
     ends = np.concatenate(([0], np.cumsum([each.size for each in then]))).astype(np.int64)
     return ends, np.concatenate(then)
 
@@ -167,13 +196,15 @@ def _pack_edits(
     then: tuple[Pointers, FileWords],
 ) -> Arrays:
     """The segment of the ``edited`` numbers, ascending, which are ``documents`` of the forward
-    index; ``then`` are their words in the large file, of which these are the ``arrays``.
+    index, or -1 if they were removed; ``then`` are their words in the large file, of which these
+    are the ``arrays``.
     """
     writer = _EditsWriter(index, edited, documents, arrays)
     segment = writer.words(then) | writer.lists()
     segment |= writer.topics(segment) | writer.meanings() | writer.titles()
     numbers = edited.astype(np.int32)
-    return segment | changed_values(index.documents, documents, numbers) | {"edited": numbers}
+    segment |= changed_values(index.documents, documents, numbers, arrays)
+    return segment | {"edited": numbers}
 
 
 class _EditsWriter:
@@ -183,6 +214,7 @@ class _EditsWriter:
         self, index: ForwardIndex, edited: EditedNumbers, documents: EditedNumbers, arrays: Arrays
     ) -> None:
         self._index, self._arrays, self._numbers = index, arrays, edited
+        self._documents = documents
         self._count = int(arrays["kind"].size)
         self._texts = PartitionTexts(index, documents, Spill())
 
@@ -311,21 +343,23 @@ class _EditsWriter:
 
     def meanings(self) -> Arrays:
         """The directions of the passages by their meaning."""
-        meanings, passages = self._index.meanings, self._texts.passages
-        if meanings is None:
+        if "meaning_model" not in self._arrays:
             return {}
-        packed = pack_embeddings(meanings.rows[passages], meanings.drafts[passages])
+        meanings, passages = self._index.meanings, self._texts.passages
+        rows = self._arrays["meaning_passages"][:0]
+        drafts = np.zeros(0, dtype=bool)
+        if meanings is not None:  # else there are only removed documents
+            rows, drafts = meanings.rows[passages], meanings.drafts[passages]
+        packed = pack_embeddings(rows, drafts)
         del packed["meaning_model"]  # that of the large file
         return {f"edited_{name}": array for name, array in packed.items()}
 
     def titles(self) -> Arrays:
-        """The n-grams of the titles, which have not changed."""
-        arrays, numbers = self._arrays, self._numbers
-        entries, _ = gather(arrays["title_pointers"], numbers)
-        sizes = np.diff(arrays["title_pointers"])[numbers]
+        """The titles by their n-grams, and their letters."""
+        table = self._index.documents
+        titles = [table[place].title if place >= 0 else "" for place in self._documents.tolist()]
+        letters = pack_title_text(titles)
         return {
-            "edited_title_pointers": np.concatenate(([0], np.cumsum(sizes))).astype(np.int64),
-            "edited_title_grams": arrays["title_grams"][entries],
-            "edited_title_counts": arrays["title_counts"][entries],
-            "edited_title_lengths": arrays["title_lengths"][numbers],
+            **pack_edited_titles(titles, self._numbers.astype(np.int32), self._arrays, Spill()),
+            **{f"edited_{name}": array for name, array in letters.items()},
         }

@@ -28,9 +28,10 @@ from kb.search.build.forward_index import (
 from kb.search.build.near_duplicates import pack_near_duplicates
 from kb.search.build.reuse import find_reuse
 from kb.search.build.splice import LengthBasis, PostingLists, spliced_postings
-from kb.search.build.value_columns import pack_value_columns
+from kb.search.build.value_columns import KIND_NUMBERS, pack_value_columns
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
+from kb.search.index.edits import vacancies
 from kb.search.index.latent_topics import pack_latent_topics
 from kb.search.index.prefix_postings import pack_prefixes
 from kb.search.index.previous import CarriedOver, Lists, PreviousPartition, spliced_lists
@@ -44,11 +45,10 @@ from kb.search.scoring.thread_articles import pack_thread_articles
 from kb.search.scoring.title_text import pack_title_text
 from kb.search.scoring.whole_headings import pack_headings
 
-DocumentNumbers = NDArray[np.int64]  # [documents], of the forward index
+DocumentNumbers = NDArray[np.int64]  # [documents], of the forward index; -1: none has the number
 PassageDocs = NDArray[np.int64]  # [passages], the document of each, ascending
 #: A scipy sparse table of counts: documents or passages by words. scipy has no types.
 CountTable = Any
-_KIND_NUMBERS = {str(kind): number for number, kind in enumerate(DOCUMENT_KINDS)}
 
 
 def partition_arrays(
@@ -66,17 +66,14 @@ def partition_arrays(
     """
     spill = spill or Spill()
     table = forward_index.documents
-    numbers = [n for n, audience in enumerate(table.audiences) if audience in visible]
-    numbers.sort(key=table.ids.__getitem__)
-    numbers.sort(key=lambda number: _KIND_NUMBERS[table.kinds[number]])
-    documents = np.array(numbers, dtype=np.int64)
+    documents, kinds = _in_order(table, visible)
     writer = _PartitionWriter(forward_index, documents, previous, spill)
-    titles = _Titles(table, numbers)
+    titles = _Titles(table, documents.tolist())
 
     arrays = writer.term_dictionaries()
     arrays |= writer.postings_and_passages(arrays)
-    articles = sum(table.kinds[number] != DocumentKind.FORUM for number in numbers)
-    if weights.threads_prevail(articles, len(numbers)):
+    articles = int(kinds.searchsorted(KIND_NUMBERS[DocumentKind.FORUM]))
+    if weights.threads_prevail(articles, documents.size):
         # The articles of a thread depend on all articles, but on no other thread.
         then = writer.carried_over if previous and not previous.lost_article else None
         arrays |= pack_thread_articles(arrays, articles, then)
@@ -90,11 +87,30 @@ def partition_arrays(
     arrays |= pack_title_text(titles, writer.carried_over)
     arrays |= pack_near_duplicates(forward_index, documents, writer.carried_over)
     arrays["languages"] = np.frombuffer(writer.languages.encode(), dtype=np.uint8)
-    return arrays | pack_value_columns(table, documents, writer.carried_over)
+    return arrays | pack_value_columns(table, documents, kinds, writer.carried_over)
+
+
+def _in_order(
+    table: DocumentTable, visible: frozenset[str]
+) -> tuple[DocumentNumbers, NDArray[np.uint8]]:
+    """The visible documents by kind and id, and the kind of each; after those of each kind, the
+    vacant numbers.
+    """
+    numbers = [n for n, audience in enumerate(table.audiences) if audience in visible]
+    numbers.sort(key=table.ids.__getitem__)
+    documents: list[int] = []
+    sizes = []
+    for kind in DOCUMENT_KINDS:
+        of_kind = [number for number in numbers if table.kinds[number] == kind]
+        vacant = vacancies(len(of_kind), len(numbers))
+        documents += [*of_kind, *[-1] * vacant]
+        sizes.append(len(of_kind) + vacant)
+    kinds = np.repeat(np.arange(len(sizes), dtype=np.uint8), sizes)
+    return np.array(documents, dtype=np.int64), kinds
 
 
 class _Titles(Sequence[str]):
-    """The titles of some documents, read when they are asked for."""
+    """The titles of some documents, read when they are asked for; "" for a vacant number."""
 
     def __init__(self, table: DocumentTable, numbers: Sequence[int]) -> None:
         self._table, self._numbers = table, numbers
@@ -108,8 +124,11 @@ class _Titles(Sequence[str]):
     def __getitem__(self, row: slice) -> list[str]: ...
     def __getitem__(self, row: int | slice) -> str | list[str]:
         if isinstance(row, slice):
-            return [self._table[number].title for number in self._numbers[row]]
-        return self._table[self._numbers[row]].title
+            return [self._title(number) for number in self._numbers[row]]
+        return self._title(self._numbers[row])
+
+    def _title(self, number: int) -> str:
+        return self._table[number].title if number >= 0 else ""
 
 
 class PartitionTexts:
@@ -118,11 +137,13 @@ class PartitionTexts:
     def __init__(
         self, forward_index: ForwardIndex, documents: DocumentNumbers, spill: Spill
     ) -> None:
-        self._forward_index, self._documents, self._spill = forward_index, documents, spill
+        self._forward_index, self._spill = forward_index, spill
         self._count = documents.size
+        self._is_vacant = documents < 0
 
         number_of = np.full(len(forward_index.documents), -1, dtype=np.int64)
-        number_of[documents] = np.arange(documents.size)
+        taken = np.flatnonzero(~self._is_vacant)
+        number_of[documents[taken]] = taken
         doc_of_passage = number_of[as_int32(forward_index.passage_doc)]
         seen = np.flatnonzero(doc_of_passage >= 0)
         #: The passages, by their numbers in the forward index.
@@ -130,12 +151,18 @@ class PartitionTexts:
         self.passage_doc = doc_of_passage[self.passages]
         self.doc_passages = _pointers(self.passage_doc, self._count)
 
+        self._taken = documents[taken]
+        #: Of each document that there is.
         self.languages = [
             base_language(forward_index.documents.languages[number])
-            for number in documents.tolist()
+            for number in self._taken.tolist()
         ]
 
-        self._title_lengths = _lengths(forward_index.title_ends)[documents]
+        title_ends = np.frombuffer(forward_index.title_ends, dtype=np.int64)
+        self._title_starts = np.where(self._is_vacant, 0, title_ends[documents])
+        self._title_lengths = np.where(
+            self._is_vacant, 0, title_ends[documents + 1] - self._title_starts
+        )
         self._passage_lengths = _lengths(forward_index.body_ends)[self.passages]
         self._code_lengths = _lengths(forward_index.code_ends)[self.passages]
 
@@ -149,18 +176,19 @@ class PartitionTexts:
             return language_of
         of_document = np.array([present.index(language) for language in self.languages])
         for number in range(len(present)):
-            counts = self._occurrences(np.flatnonzero(of_document == number))
+            counts = self._occurrences(self._taken[of_document == number])
             language_of[counts > most] = number
             np.maximum(most, counts, out=most)
         return language_of
 
     def _occurrences(self, documents: DocumentNumbers) -> NDArray[np.int64]:
-        """How often each word of the forward index occurs in some ``documents``."""
+        """How often each word occurs in some ``documents`` of the forward index."""
         index = self._forward_index
-        passages = self.passages[np.isin(self.passage_doc, documents)]
+        firsts = index.firsts()
+        passages = positions_of(firsts[documents], firsts[documents + 1])
         counts = np.zeros(len(index.surfaces), dtype=np.int64)
         for words, text_ends, texts in (
-            (index.title_words, index.title_ends, self._documents[documents]),
+            (index.title_words, index.title_ends, documents),
             (index.body_words, index.body_ends, passages),
         ):
             ends = np.frombuffer(text_ends, dtype=np.int64)
@@ -189,7 +217,12 @@ class PartitionTexts:
                 some,
                 passages,
                 np.repeat(np.arange(some.size), stops - starts),
-                _counts(index.title_words, index.title_ends, self._documents[some], width),
+                _counts_between(
+                    index.title_words,
+                    self._title_starts[some],
+                    self._title_starts[some] + self._title_lengths[some],
+                    width,
+                ),
                 _counts(index.body_words, index.body_ends, numbers, width),
                 _heading_counts(index, numbers, width),
                 _counts(index.code_words, index.code_ends, numbers, width),
@@ -274,13 +307,15 @@ class PartitionTexts:
     def _whole_passages(self) -> NDArray[np.float64]:
         """How long passages are, each with its title."""
         titles = weights.PASSAGE_TITLE * self._title_lengths[self.passage_doc]
-        return (self._passage_lengths + self._code_lengths + titles).astype(np.float64)
+        whole = self._passage_lengths + self._code_lengths + titles
+        return np.asarray(whole, dtype=np.float64)
 
     def lengths(self) -> LengthBasis:
         """How long they are on average."""
+        taken = ~self._is_vacant
         return LengthBasis(
-            weights.average_length(self._title_lengths),
-            weights.average_length(self._body_lengths()),
+            weights.average_length(self._title_lengths[taken]),
+            weights.average_length(self._body_lengths()[taken]),
             weights.average_length(self._whole_passages()),
         )
 
@@ -303,7 +338,7 @@ class _PartitionWriter:
         previous: PreviousPartition | None,
         spill: Spill,
     ) -> None:
-        self._forward_index, self._documents, self._spill = forward_index, documents, spill
+        self._forward_index, self._spill = forward_index, spill
         self._count = documents.size
         self._texts = PartitionTexts(forward_index, documents, spill)
         self.passages = self._texts.passages

@@ -26,7 +26,8 @@ class Reuse:
     """What documents have in common with a previous partition."""
 
     previous: PreviousPartition
-    places: NDArray[np.int64]  # [documents], the number each had then, or -1
+    vacant: int  # numbers that no document has, of then and of now
+    places: NDArray[np.int64]  # [numbers now], which number each had then, or -1
     words: NDArray[np.int64]  # [words then], the number of each in the forward index now, or -1
     df: NDArray[np.int64]  # [words of the forward index], how many documents hold each now
 
@@ -50,17 +51,21 @@ class Reuse:
             of_text = (number_of.get(stem, -1) for stem in stems_then)
             numbers = np.fromiter(of_text, dtype=np.int32, count=len(stems_then))
         surfaces_now = np.where(words >= 0, surfaces.number[words], np.int32(-1))
-        return CarriedOver(arrays, self.places, surfaces_now, numbers, same_stems=same_stems)
+        return CarriedOver(
+            arrays, self.places, surfaces_now, numbers, same_stems=same_stems, vacant=self.vacant
+        )
 
 
 def find_reuse(
     forward_index: ForwardIndex, documents: NDArray[np.int64], previous: PreviousPartition | None
 ) -> Reuse | None:
-    """What ``documents`` share with ``previous``; ``forward_index`` has all documents."""
+    """What ``documents`` share with ``previous``; ``forward_index`` has all documents, and -1 is a
+    vacant number.
+    """
     if previous is None:
         return None
 
-    numbers_then = previous.numbers[documents]
+    numbers_then = np.where(documents < 0, -1, previous.numbers[documents])
     words, df_then = _words_then(forward_index, previous)
 
     # Document frequencies: those of then, less the documents that are gone or changed, plus those
@@ -69,7 +74,7 @@ def find_reuse(
     remaining = words >= 0
     df[words[remaining]] = df_then[remaining]
     rows_then = previous.arrays["row"].astype(np.int64)
-    gone = np.ones(rows_then.size, dtype=bool)
+    gone = rows_then >= 0
     gone[numbers_then[numbers_then >= 0]] = False
     if previous.store is not None and gone.any():
         index_then = ForwardIndex.read(previous.store, np.sort(rows_then[gone]))
@@ -77,11 +82,15 @@ def find_reuse(
         numbers = np.array(places, dtype=np.int64)
         df_gone = document_frequencies(index_then, np.arange(len(index_then.documents)))
         df[numbers[numbers >= 0]] -= df_gone[numbers >= 0]
-    df += document_frequencies(forward_index, documents[numbers_then < 0])
+    df += document_frequencies(forward_index, documents[(numbers_then < 0) & (documents >= 0)])
 
     # Edits stand beside the arrays, in which nothing of those documents holds.
     places_then = np.where(previous.is_edited(numbers_then), -1, numbers_then)
-    return Reuse(previous, places_then, words[: previous.arrays["surface_df"].size], df)
+    words = words[: previous.arrays["surface_df"].size]
+    # In the file, a document has passages; since then, it may be gone with an edit.
+    vacant = np.count_nonzero(np.diff(previous.arrays["doc_passages"]) == 0)
+    vacant += np.count_nonzero(documents < 0)
+    return Reuse(previous, int(vacant), places_then, words, df)
 
 
 def _words_then(

@@ -46,7 +46,8 @@ class UnpublishedIndex:
 
     def documents_of(self, audience: str, numbers: Sequence[int]) -> list[Document]:
         """Some of the documents that ``audience`` sees, by their numbers in its order."""
-        rows = self.reader(audience).values.row[list(numbers)].tolist()
+        values = self.reader(audience).values
+        rows = values.row[values.documents[list(numbers)]].tolist()
         ids = [document_id for document_id, *_ in self._store.shown(rows)]
         return list(self._store.documents(ids))
 

@@ -34,7 +34,6 @@ _LISTS: dict[str, Callable[[DocumentFacts], Sequence[str]]] = {
 }
 #: The value of a document, and the type and shape of the column.
 _VALUES: dict[str, tuple[Callable[[DocumentFacts], object], str, tuple[int, ...]]] = {
-    "kind": (lambda facts: KIND_NUMBERS[facts.kind], "u1", ()),
     "day": (lambda facts: facts.day, "i4", ()),
     "solved": (lambda facts: -1 if facts.solved is None else int(facts.solved), "i1", ()),
     "changelog": (lambda facts: facts.changelog, "u1", ()),
@@ -44,17 +43,21 @@ _VALUES: dict[str, tuple[Callable[[DocumentFacts], object], str, tuple[int, ...]
 
 
 def pack_value_columns(
-    table: DocumentTable, documents: NDArray[np.int64], then: CarriedOver | None = None
+    table: DocumentTable,
+    documents: NDArray[np.int64],
+    kinds: NDArray[np.uint8],
+    then: CarriedOver | None = None,
 ) -> Arrays:
-    """The columns of the ``documents`` of a partition, which are numbers in ``table``."""
-    columns: Arrays = {
-        "row": np.array(table.rows, dtype=np.int32)[documents],
-    }
+    """The columns of the ``documents`` of a partition, which are numbers in ``table``, or -1 where
+    no document has the number; ``kinds`` are those of all.
+    """
+    rows = np.array(table.rows, dtype=np.int32)
+    columns: Arrays = {"row": np.where(documents < 0, np.int32(-1), rows[documents]), "kind": kinds}
     size = documents.size
     if then is not None and not {*_VALUES, "language_codes"} <= then.arrays.keys():
         then = None  # of an earlier version
     places = np.full(size, -1, dtype=np.int64) if then is None else then.places
-    now, fresh = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
+    now, fresh = np.flatnonzero(places >= 0), np.flatnonzero((places < 0) & (documents >= 0))
     new_rows = [table[number] for number in documents[fresh].tolist()]
 
     for name, (value, dtype, shape) in _VALUES.items():
@@ -95,21 +98,67 @@ def pack_value_columns(
 
 
 def changed_values(
-    table: DocumentTable, documents: NDArray[np.int64], numbers: NDArray[np.int32]
+    table: DocumentTable,
+    documents: NDArray[np.int64],
+    numbers: NDArray[np.int32],
+    arrays: Arrays,
 ) -> Arrays:
-    """The columns of edited documents, which have these ``numbers`` in their partition (see
-    ``index.edits``).
+    """The columns of edited documents, which have these ``numbers`` in the large file with these
+    ``arrays`` (see ``index.edits``); a removed one is -1 in ``documents``.
     """
     changed: Arrays = {}
-    rows = [table[number] for number in documents.tolist()]
-    for name in ("day", "solved", "changelog", "answer"):
-        value, dtype, shape = _VALUES[name]
-        values = np.array([value(facts) for facts in rows], dtype=dtype).reshape(-1, *shape)
+    taken = np.flatnonzero(documents >= 0)
+    rows = [table[number] for number in documents[taken].tolist()]
+    for name, (value, dtype, shape) in _VALUES.items():
+        values = np.zeros((documents.size, *shape), dtype=dtype)
+        if rows:
+            values[taken] = [value(facts) for facts in rows]
         if name == "answer":  # counts passages, of which the large file has others
             changed["edited_answer"] = values
         else:
             changed |= {AT + name: numbers, TO + name: values}
+
+    names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
+    for name, values_of in _LISTS.items():
+        lists: list[Sequence[str]] = [()] * documents.size
+        for place, facts in zip(taken.tolist(), rows, strict=True):
+            lists[place] = values_of(facts)
+        names[name], column = _changed_lists(name, lists, numbers, arrays, names[name])
+        changed |= column
+    changed["names"] = np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)
     return changed
+
+
+def _changed_lists(
+    name: str,
+    lists: Sequence[Sequence[str]],
+    numbers: NDArray[np.int32],
+    arrays: Arrays,
+    names: Sequence[str],
+) -> tuple[list[str], Arrays]:
+    """The names of a column of lists as edits change it, in the order of their codes and "" for
+    those that are gone; and the lists of edited documents, where any differs from the large file.
+    """
+    pointers, codes = arrays[f"{name}_pointers"], arrays[f"{name}_codes"]
+    starts, ends = pointers[numbers], pointers[numbers + 1]
+    codes_then = codes[positions_of(starts, ends)]
+    code_of = {value: code for code, value in enumerate(names)}
+    codes_now = np.array(
+        [code_of.setdefault(value, len(code_of)) for values in lists for value in values],
+        dtype=np.int32,
+    )
+    lengths = np.array([len(values) for values in lists], dtype=np.int64)
+    if np.array_equal(lengths, ends - starts) and np.array_equal(codes_now, codes_then):
+        return list(names), {}
+
+    counts = np.bincount(codes, minlength=len(code_of))
+    counts -= np.bincount(codes_then, minlength=counts.size)
+    counts += np.bincount(codes_now, minlength=counts.size)
+    used = [value if count else "" for value, count in zip(code_of, counts.tolist(), strict=True)]
+    return used, {
+        f"edited_{name}_pointers": np.concatenate(([0], np.cumsum(lengths))).astype(np.int64),
+        f"edited_{name}_codes": codes_now,
+    }
 
 
 def _list_column(

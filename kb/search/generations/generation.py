@@ -42,10 +42,13 @@ CALIBRATION_FILE = "calibration.json"
 PICTURES_FILE = "pictures.json"
 _PICTURE_URL = re.compile(r"/media/([\w.-]+)")
 #: Raised when the files or the analysis change, so that an old index is rebuilt instead of misread.
-INDEX_FORMAT = 13
+INDEX_FORMAT = 14
 #: Older formats that are still read. 10: rows of half a byte (see ``widen_nibble_rows``); up to 11:
-#: one file of documents (see ``earlier_store``); up to 12: one file of words.
-READABLE_FORMATS = (10, 11, 12, INDEX_FORMAT)
+#: one file of documents (see ``earlier_store``); up to 12: one file of words; up to 13: no vacant
+#: numbers (see ``index.edits``).
+READABLE_FORMATS = (10, 11, 12, 13, INDEX_FORMAT)
+#: The formats whose documents and words are stored as today, to be carried over.
+CARRIED_FORMATS = (13, INDEX_FORMAT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +130,9 @@ class Generation:
 
     def visible_rows(self, audience: str) -> list[int]:
         """The rows, in the document store, of all that ``audience`` can reach in this index."""
-        rows: list[int] = load_partition(self.partition(audience))["row"].tolist()
-        return rows
+        rows = load_partition(self.partition(audience))["row"]
+        visible: list[int] = rows[rows >= 0].tolist()
+        return visible
 
     def ledger(self) -> dict[str, Any]:
         """What the indexer noted about its sources, in a format of its own; {} for a generation

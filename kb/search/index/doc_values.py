@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.analysis.languages import ENGLISH
-from kb.search.array_types import DocumentMask, Documents
+from kb.search.array_types import DocumentMask, Documents, Pointers
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.edits import EditedDocuments
-from kb.search.kernels.layout import Loops
-from kb.search.kernels.ranges import showable
+from kb.search.kernels.layout import Loops, read_only
+from kb.search.kernels.ranges import positions_of, showable
 
 
 def languages_of(arrays: Arrays) -> list[str]:
@@ -35,23 +35,51 @@ class DocValues:
         self._arrays = arrays
         self._loops = loops
         self._edited = EditedDocuments.of(arrays)
-        self.size = int(arrays["kind"].size)
-        self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
+        self.size = int(arrays["kind"].size)  # of the numbers, some of which may be vacant
+        #: The values of each column of lists by their codes; "" is none that any document has.
+        self._values: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
+        self.names = {name: list(filter(None, values)) for name, values in self._values.items()}
+        self._lists: dict[str, tuple[Pointers, NDArray[np.int32]]] = {}
         self.kind: NDArray[np.uint8] = arrays["kind"]  # [documents], positions in DOCUMENT_KINDS
         self.day: NDArray[np.int32] = arrays["day"]  # [documents], proleptic ordinal; 0: no date
         self.solved: NDArray[np.int8] = arrays["solved"]  # [documents], -1: no question
         #: [documents], whether it lists what changed; None in an index of an earlier version
         self.changelog: NDArray[np.uint8] | None = arrays.get("changelog")
-        self.row: NDArray[np.int32] = arrays["row"]  # [documents], in the document store
+        #: [documents], in the document store; -1 for a vacant number
+        self.row: NDArray[np.int32] = arrays["row"]
+        self.is_taken: DocumentMask = self.row >= 0
+        self.documents: Documents = np.flatnonzero(self.is_taken)
         #: [documents], the first passage in the store; None if the store itself has this
         self.first: NDArray[np.int32] | None = arrays.get("first")
         self.key: NDArray[np.uint64] = arrays["key"]  # [documents], see ``document_key``
         bounds = np.searchsorted(self.kind, np.arange(len(DOCUMENT_KINDS) + 1))
         self.kind_ranges = [(int(low), int(high)) for low, high in pairwise(bounds)]
 
-    def range_of(self, kind: DocumentKind) -> tuple[int, int]:
-        """The documents of a kind, half-open."""
-        return self.kind_ranges[DOCUMENT_KINDS.index(kind)]
+    def of_kind(self, kind: DocumentKind) -> Documents:
+        """The documents of a kind."""
+        low, high = self.kind_ranges[DOCUMENT_KINDS.index(kind)]
+        first, last = self.documents.searchsorted((low, high)).tolist()
+        return self.documents[first:last]
+
+    def _column(self, name: str) -> tuple[Pointers, NDArray[np.int32]]:
+        """A column of lists: where the codes of each document begin, and all codes."""
+        if name not in self._lists:
+            pointers, codes = self._arrays[f"{name}_pointers"], self._arrays[f"{name}_codes"]
+            if self._edited is not None and f"edited_{name}_pointers" in self._arrays:
+                numbers = self._edited.numbers
+                edited_codes = self._arrays[f"edited_{name}_codes"]
+                lengths = np.diff(pointers)
+                is_edited = np.zeros(codes.size, dtype=bool)
+                is_edited[positions_of(pointers[numbers], pointers[numbers + 1])] = True
+                lengths[numbers] = np.diff(self._arrays[f"edited_{name}_pointers"])
+                pointers = np.concatenate(([0], np.cumsum(lengths)))
+                joined = np.empty(int(pointers[-1]), dtype=np.int32)
+                is_joined = np.zeros(joined.size, dtype=bool)
+                is_joined[positions_of(pointers[numbers], pointers[numbers + 1])] = True
+                joined[is_joined], joined[~is_joined] = edited_codes, codes[~is_edited]
+                pointers, codes = read_only(pointers), read_only(joined)
+            self._lists[name] = pointers, codes
+        return self._lists[name]
 
     def having(self, column: str, value: str) -> DocumentMask:
         """Which documents have ``value`` in ``column`` (kind, product, version, tag, language)."""
@@ -59,9 +87,9 @@ class DocValues:
             return np.asarray(self.kind == DOCUMENT_KINDS.index(DocumentKind(value)))
         mask = np.zeros(self.size, dtype=bool)
         if value in self.names.get(column, ()):  # an index of an earlier release has no languages
-            code = self.names[column].index(value)
-            entries = np.flatnonzero(self._arrays[f"{column}_codes"] == code)
-            mask[self._arrays[f"{column}_pointers"].searchsorted(entries, "right") - 1] = True
+            pointers, codes = self._column(column)
+            entries = np.flatnonzero(codes == self._values[column].index(value))
+            mask[pointers.searchsorted(entries, "right") - 1] = True
         return mask
 
     def shown_passages(self, document: int) -> tuple[int, int]:
@@ -78,15 +106,15 @@ class DocValues:
 
     def language(self, document: int) -> str:
         """The language of a document, "" where it is not known."""
-        names = self.names.get("language", [])
-        if not names:  # an index of an earlier release has no languages
+        if not self.names.get("language"):  # an index of an earlier release has no languages
             return ""
-        start, end = self._arrays["language_pointers"][document : document + 2].tolist()
-        return names[self._arrays["language_codes"][start]] if end > start else ""
+        pointers, codes = self._column("language")
+        start, end = pointers[document : document + 2].tolist()
+        return self._values["language"][codes[start]] if end > start else ""
 
     def has_any(self, column: str, documents: Documents) -> NDArray[np.bool_]:
         """Which of ``documents`` have any value in ``column``."""
-        counts: NDArray[Any] = np.diff(self._arrays[f"{column}_pointers"])
+        counts: NDArray[Any] = np.diff(self._column(column)[0])
         return np.asarray(counts[documents] > 0)
 
     def count(self, column: str, documents: Documents) -> dict[str, int]:
@@ -96,10 +124,10 @@ class DocValues:
         if column == "kind":
             counts = np.diff(documents.searchsorted(np.array(self.kind_ranges))).ravel().tolist()
             return {str(kind): n for kind, n in zip(DOCUMENT_KINDS, counts, strict=True) if n}
-        names = self.names[column]
+        names = self._values[column]
         if not names:
             return {}
-        pointers, codes = self._arrays[f"{column}_pointers"], self._arrays[f"{column}_codes"]
+        pointers, codes = self._column(column)
         counts = self._loops.count_values(documents, pointers, codes, len(names)).tolist()
         pairs = [(name, n) for name, n in zip(names, counts, strict=True) if n]
         return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))

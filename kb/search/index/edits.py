@@ -1,10 +1,13 @@
-"""Edits: a small segment beside the file of a partition, with the documents that were edited since
-that file was written.
+"""Edits: a small segment beside the file of a partition, with the documents that were added, edited
+or removed since that file was written.
 
 The segment is written again at each publish, while the large file stays unchanged. An edited
 document keeps its number: its entries in the large file are ignored, and those in the segment count
-instead. Every query uses both files. ``kb.search.build.partition_edits`` writes the segment, and
-decides when the two become one file again.
+instead. A removed one has none in the segment. An added one takes a vacant number: a large file has
+some after the documents of each kind, as if there were documents without a word. A number that a
+document had is not taken by another until the two files become one again, which
+``kb.search.build.partition_edits`` decides; it also writes the segment. Every query uses both
+files.
 """
 
 from __future__ import annotations
@@ -22,8 +25,27 @@ from kb.search.kernels.layout import Headings, Passages, PassageVectors, Titles
 #: How the arrays of a segment are named that change those of the large file: the values at some
 #: places, and where these are; values that follow the last ones; all values.
 AT, TO, END, ALL = "at:", "to:", "end:", "all:"
+#: The fewest documents for edits: a smaller partition can be written whole just as quickly.
+SMALLEST_WITH_EDITS = 2_000
+#: Vacant numbers of each kind: a share of its documents, and at least so many.
+_VACANT, _FEW_VACANT = 0.01, 16
 #: Arrays that come from tickets: they are packed at each publish, never taken from the large file.
 _FROM_TICKETS = ("solved_", "translated_")
+
+
+def may_have_edits(documents: int) -> bool:
+    """Whether a partition of so many documents is large enough."""
+    return documents >= SMALLEST_WITH_EDITS
+
+
+def vacancies(of_kind: int, documents: int) -> int:
+    """How many vacant numbers follow the documents of a kind, of which there are ``of_kind``.
+
+    ``documents`` are those of the partition. A kind that it does not have gets none.
+    """
+    if not of_kind or not may_have_edits(documents):
+        return 0
+    return max(_FEW_VACANT, int(_VACANT * of_kind))
 
 
 def edits_file(partition: Path) -> Path:
@@ -74,10 +96,14 @@ class Edited(NamedTuple):
 
     positions: NDArray[np.int64]  # of these, among all
     documents: Documents  # their numbers among the edited ones
+    others: NDArray[np.int64]  # the positions of those that were not edited
 
 
 class EditedDocuments:
-    """The data of edited documents, which count from 0 in the order of their numbers."""
+    """The data of edited documents, which count from 0 in the order of their numbers.
+
+    Of removed ones there is none.
+    """
 
     def __init__(self, arrays: Arrays) -> None:
         self.numbers: NDArray[np.int32] = arrays["edited"]  # ascending
@@ -110,8 +136,11 @@ class EditedDocuments:
         """None when none of ``documents`` was edited."""
         places = self.numbers.searchsorted(documents.astype(np.int32))
         np.minimum(places, self.numbers.size - 1, out=places)
-        positions = np.flatnonzero(self.numbers[places] == documents)
-        return Edited(positions, places[positions]) if positions.size else None
+        is_edited = self.numbers[places] == documents
+        positions = np.flatnonzero(is_edited)
+        if not positions.size:
+            return None
+        return Edited(positions, places[positions], np.flatnonzero(~is_edited))
 
     def place(self, document: int) -> int:
         """The number of a document among the edited ones, or -1."""

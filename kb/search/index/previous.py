@@ -29,10 +29,11 @@ class PreviousPartition:
 
     ``changed`` is how many documents are new or different now; ``drift`` is how many differ from
     ``arrays``, including those that are in ``edits`` (see ``index.edits``). ``lost`` says that a
-    document that the audience could see is gone or hidden now, ``lost_article`` that one of these
-    was not a thread. ``numbers`` has the previous number of each unchanged document,
-    ``numbers_of_all`` also that of each changed one. ``store`` has the previous documents; None if
-    they are those of this build.
+    document which the audience could see since ``arrays`` were written is gone or hidden now,
+    ``lost_article`` that one of these was not a thread. ``numbers`` has the previous number of each
+    unchanged document, ``numbers_of_all`` also that of each changed one; ``added`` are the rows of
+    those that the audience could not see. ``store`` has the previous documents; None if they are
+    those of this build.
     """
 
     arrays: Arrays
@@ -43,6 +44,7 @@ class PreviousPartition:
     lost_article: bool
     numbers: NDArray[np.int64]  # [documents of this build, by row], or -1
     numbers_of_all: NDArray[np.int64]
+    added: NDArray[np.int64]
     store: DocumentStore | None
 
     def is_edited(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -55,10 +57,12 @@ class CarriedOver:
     """What of the previous partition's ``arrays`` still holds."""
 
     arrays: Arrays
-    places: NDArray[np.int64]  # [documents], the number each had; -1 for a new or changed one
+    #: [numbers now], which number each had; -1 for a new or changed document, and a vacant number
+    places: NDArray[np.int64]
     surfaces: NDArray[np.int32]  # [words then], the number each has now, or -1
     stems: NDArray[np.int32]  # [stems then], the number each has now, or -1
     same_stems: bool = False  # every word has the stem that it had
+    vacant: int = 0  # numbers that no document has, of then and of now
 
     def numbers_now(self) -> NDArray[np.int32]:
         """The number that each document of then has now, or -1."""
@@ -70,7 +74,7 @@ class CarriedOver:
     def changes(self) -> int:
         """How many documents are new or gone, one that differs being both."""
         unchanged = int((self.places >= 0).sum())
-        return self.places.size + self.arrays["kind"].size - 2 * unchanged
+        return self.places.size + self.arrays["kind"].size - self.vacant - 2 * unchanged
 
     def passages(
         self, doc_passages: NDArray[np.int64]

@@ -22,7 +22,7 @@ from kb.search.array_types import DocumentMask, Documents, Pointers, PostingDocs
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver, Lists, spliced_lists
 from kb.search.index.spill import Columns, Spill, blocks
-from kb.search.kernels.layout import NGRAM_WEIGHT, Loops, Titles
+from kb.search.kernels.layout import NGRAM_WEIGHT, Loops, Titles, read_only
 from kb.search.kernels.ranges import gather
 from kb.search.kernels.scratch import Scratch
 
@@ -173,6 +173,84 @@ def _spliced(titles: Sequence[str], then: CarriedOver, spill: Spill) -> Arrays:
         {"gram_docs": then.numbers_now()},
     )
     return _packed(counted, idf, lists, lengths)
+
+
+def pack_edited_titles(
+    titles: Sequence[str], numbers: NDArray[np.int32], last: Arrays, spill: Spill
+) -> Arrays:
+    """Arrays of edited documents, to stand beside those of the large file, which are ``last`` (see
+    ``index.edits``).
+
+    Their ``numbers`` are ascending; the title of a removed one is empty. N-grams are as rare as
+    they are in the large file, and those that it does not have as rare as one can be.
+    """
+    new = _count(titles, spill)
+    idf = _idfs(new, last["title_lengths"].size, last, spill)
+    lengths = _lengths(_table(new.ngrams, new.counts, new.pointers, idf.size), idf)
+
+    # N-grams that come with these titles have numbers after all others.
+    places, is_known = _places(last["gram_hashes"], new.hashes)
+    added_numbers = last["gram_hashes"].size - 1 + np.cumsum(~is_known)
+    number_of = np.where(is_known, places, added_numbers).astype(np.int32)
+    ngrams = number_of[new.ngrams]
+
+    entries_then, owners_then = gather(last["title_pointers"], numbers)
+    ngrams_then = last["title_grams"][entries_then]
+    is_retitled = _differing(
+        (new.pointers, ngrams, new.counts),
+        (
+            owners_then.searchsorted(np.arange(numbers.size + 1)),
+            ngrams_then,
+            last["title_counts"][entries_then],
+        ),
+    )
+    retitled = np.flatnonzero(is_retitled)
+
+    # Lists of the n-grams of titles that differ from the large file, in the order of its numbers.
+    entries, owners = gather(new.pointers, retitled)
+    counted = _Counts(
+        new.hashes,
+        owners.searchsorted(np.arange(retitled.size + 1)),
+        new.ngrams[entries],
+        new.counts[entries],
+    )
+    is_listed = np.zeros(idf.size, dtype=bool)
+    is_listed[counted.ngrams] = True
+    lists = _lists_of(counted, is_listed, idf, lengths[retitled], spill)
+    listed = number_of[np.flatnonzero(is_listed)]
+    order = np.argsort(listed)
+
+    wanted = ngrams_then[is_retitled[owners_then]]
+    remaining = _ngrams_of_others(last, numbers[retitled].astype(np.int64), wanted, spill)
+    return {
+        "edited_title_pointers": new.pointers,
+        "edited_title_grams": ngrams,
+        "edited_title_counts": new.counts,
+        "edited_title_lengths": lengths,
+        "added_gram_hashes": new.hashes[~is_known],
+        "added_gram_idf": idf[: new.hashes.size][~is_known],
+        "gone_grams": np.setdiff1d(np.setdiff1d(wanted, remaining), ngrams),
+        "retitled": numbers[retitled],
+        "retitled_grams": listed[order],
+        "retitled_starts": lists.pointers[:-1][order],
+        "retitled_ends": lists.pointers[1:][order],
+        "retitled_docs": numbers[retitled][lists.columns["gram_docs"]],
+        "retitled_weights": lists.columns["gram_weights"],
+    }
+
+
+def _differing(
+    now: tuple[Pointers, Ngrams, NDArray[np.uint8]],
+    then: tuple[Pointers, Ngrams, NDArray[np.uint8]],
+) -> NDArray[np.bool_]:
+    """Which titles have other n-grams, or another number of any, than they had."""
+    sizes = np.diff(now[0])
+    is_other = np.asarray(sizes != np.diff(then[0]))
+    same_size = np.flatnonzero(~is_other)
+    (here, _), (there, _) = (gather(pointers, same_size) for pointers, *_ in (now, then))
+    differs = (now[1][here] != then[1][there]) | (now[2][here] != then[2][there])
+    is_other[np.repeat(same_size, sizes[same_size])[differs]] = True
+    return is_other
 
 
 def _ngrams_of_others(last: Arrays, gone: TitleRows, wanted: Ngrams, spill: Spill) -> Ngrams:
@@ -341,9 +419,10 @@ def _among_heaviest(pointers: Pointers, weight: NDArray[np.float32]) -> NDArray[
 class NgramVector:
     """A query as a unit vector over the n-grams that titles have, in whole numbers."""
 
-    ngrams: NDArray[np.int64]  # [ngrams], their numbers, ascending
+    ngrams: NDArray[np.int64]  # [ngrams], their numbers
     weights: NDArray[np.int32]  # [ngrams], the vector
     gains: NDArray[np.int32]  # [ngrams], the same times each n-gram's idf
+    hashes: NDArray[np.uint32]  # [ngrams], ascending
 
 
 class TitleNgrams:
@@ -363,33 +442,97 @@ class TitleNgrams:
         self._docs: PostingDocs = arrays["gram_docs"]
         self._weights: NDArray[np.uint16] = arrays["gram_weights"]
         self._sums = Scratch(self.titles.lengths.size)
-        self.size = int(self._hashes.size)  # different n-grams
+        self.size = int(self._hashes.size)  # the numbers of n-grams
+        #: The number of each n-gram of ``_hashes``, where these are not all n-grams of the file.
+        self._numbers: NDArray[np.int64] | None = None
+        self._retitled = _RetitledDocuments(arrays) if "retitled" in arrays else None
+        if self._retitled is not None:
+            self.size += arrays["added_gram_hashes"].size
+            self._numbers = _numbers_now(arrays)
+            hashes = np.concatenate((self._hashes, arrays["added_gram_hashes"]))
+            idf = np.concatenate((self._idf, arrays["added_gram_idf"]))
+            self._hashes, self._idf = (
+                read_only(hashes[self._numbers]),
+                read_only(idf[self._numbers]),
+            )
         # The idf of an n-gram that no title has: it still lengthens the vector.
         self._unseen_idf = math.log(1 + self.titles.lengths.size) + 1
 
     def vector(self, text: str) -> NgramVector | None:
         """``text`` as a vector; None when no title has any of its n-grams."""
-        ngrams, query_weights, gains = self._loops.ngram_vector(
+        places, query_weights, gains = self._loops.ngram_vector(
             char_ngrams.code_points_of(text[:_LONGEST]), self._hashes, self._idf, self._unseen_idf
         )
-        return NgramVector(ngrams, query_weights, gains) if ngrams.size else None
+        if not places.size:
+            return None
+        ngrams = places if self._numbers is None else self._numbers[places]
+        return NgramVector(ngrams, query_weights, gains, self._hashes[places])
 
     def heaviest(self, vector: NgramVector, count: int) -> dict[int, float]:
         """The n-grams that weigh most in a vector, by hashes that hold for every partition."""
         best = np.argsort(-vector.weights, kind="stable")[:count]
-        hashes = self._hashes[vector.ngrams[best]].tolist()
+        hashes = vector.hashes[best].tolist()
         return dict(zip(hashes, (vector.weights[best] / NGRAM_WEIGHT).tolist(), strict=True))
 
     def candidates(self, vector: NgramVector, allowed: DocumentMask | None = None) -> Documents:
         """The documents whose titles are most like the query, by its n-grams' heaviest postings."""
+        ngrams, query_weights = vector.ngrams, vector.weights
+        mask = _ALL if allowed is None else allowed
+        if self._retitled is not None:
+            of_file = ngrams < self._pointers.size - 1
+            ngrams, query_weights = ngrams[of_file], query_weights[of_file]
+            mask = self._retitled.others if allowed is None else allowed & self._retitled.others
+        documents = self._top(
+            (self._docs, self._weights, self._pointers[ngrams], self._pointers[ngrams + 1]),
+            query_weights,
+            mask,
+        )
+        if self._retitled is None:
+            return documents
+        lists, query_weights = self._retitled.lists(vector)
+        mask = _ALL if allowed is None else allowed
+        return np.union1d(documents, self._top(lists, query_weights, mask))
+
+    def _top(
+        self, lists: _Postings, query_weights: NDArray[np.int32], mask: DocumentMask
+    ) -> Documents:
         sums = self._sums.borrow()
         return self._loops.top_titles(
-            sums.array,
-            self._docs,
-            self._weights,
-            self._pointers[vector.ngrams],
-            self._pointers[vector.ngrams + 1],
-            vector.weights,
-            weights.LETTER_CANDIDATES,
-            _ALL if allowed is None else allowed,
+            sums.array, *lists, query_weights, weights.LETTER_CANDIDATES, mask
         )
+
+
+#: Documents and weights, and where those of each of some n-grams begin and end.
+_Postings = tuple[PostingDocs, NDArray[np.uint16], Pointers, Pointers]
+
+
+class _RetitledDocuments:
+    """The n-grams of titles that differ from those in the large file (see ``index.edits``)."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._ngrams: Ngrams = arrays["retitled_grams"]  # ascending
+        self._starts: Pointers = arrays["retitled_starts"]
+        self._ends: Pointers = arrays["retitled_ends"]
+        self._docs: PostingDocs = arrays["retitled_docs"]
+        self._weights: NDArray[np.uint16] = arrays["retitled_weights"]
+        #: [documents], which have the title that they have in the large file
+        self.others: DocumentMask = np.ones(arrays["title_lengths"].size, dtype=np.bool_)
+        self.others[arrays["retitled"]] = False
+
+    def lists(self, vector: NgramVector) -> tuple[_Postings, NDArray[np.int32]]:
+        """The lists of a query's n-grams, and the weight of each in the query."""
+        _, places, positions = np.intersect1d(
+            self._ngrams, vector.ngrams, assume_unique=True, return_indices=True
+        )
+        starts, ends = self._starts[places], self._ends[places]
+        return (self._docs, self._weights, starts, ends), vector.weights[positions]
+
+
+def _numbers_now(arrays: Arrays) -> NDArray[np.int64]:
+    """The numbers of the n-grams that titles have since they were edited, by their hashes."""
+    hashes, added = arrays["gram_hashes"], arrays["added_gram_hashes"]
+    is_gone = np.zeros(hashes.size, dtype=bool)
+    is_gone[arrays["gone_grams"]] = True
+    places = hashes.searchsorted(added)
+    numbers = np.insert(np.arange(hashes.size), places, hashes.size + np.arange(added.size))
+    return np.asarray(numbers[~np.insert(is_gone, places, False)])

@@ -135,8 +135,9 @@ class Rescorer:
         """
         borrowed = self._marks.borrow()
         marks = ScratchMarks(borrowed.array[: self._stems], borrowed.array[self._stems :])
-        raw, shown = self._loops.rescore(
-            documents,
+        edited = self.edited.among(documents) if self.edited else None
+        raw_others, shown_others = self._loops.rescore(
+            documents if edited is None else documents[edited.others],
             self.passages,
             self._title_ngrams.titles,
             self._topics.passages if self._topics else NO_VECTORS,
@@ -144,11 +145,14 @@ class Rescorer:
             question.features,
             marks,
         )
-        edited = self.edited.among(documents) if self.edited else None
+        raw, shown = raw_others, shown_others
         if self.edited is not None and edited is not None:
             features, cosines = question.features, question.features.cosines
             if cosines.size:
                 features = features._replace(cosines=cosines[self.edited.numbers])
+            raw = np.empty((len(_PARTS), documents.size), dtype=np.float32)
+            shown = np.empty(documents.size, dtype=np.int64)
+            raw[:, edited.others], shown[edited.others] = raw_others, shown_others
             raw[:, edited.positions], shown[edited.positions] = self._loops.rescore(
                 edited.documents,
                 self.edited.passages,
@@ -172,8 +176,11 @@ class Rescorer:
         vectors = self._topics.passages if self._topics else NO_VECTORS
         if self.edited is None or edited is None or self._topics is None:
             return TopicRows(vectors, self.passage_rows(documents, shown))
-        rows = self.passage_rows(documents, _without(shown, edited))
-        directions, lengths = vectors.vectors[rows], vectors.lengths[rows]
+        directions = np.empty((documents.size, vectors.vectors.shape[1]), dtype=np.int8)
+        lengths = np.empty(documents.size, dtype=np.float32)
+        rows = self.passage_rows(documents[edited.others], shown[edited.others])
+        directions[edited.others] = vectors.vectors[rows]
+        lengths[edited.others] = vectors.lengths[rows]
         first = self.edited.passages.document_pointers[edited.documents]
         rows = first + shown[edited.positions]
         directions[edited.positions] = self._edited_topics.vectors[rows]
@@ -205,8 +212,12 @@ class Rescorer:
         if self.edited is None or edited is None:
             rows = self.passage_rows(documents, shown)
             return self._loops.coverage(rows, self.passages, headings, documents, terms, idfs)
-        rows = self.passage_rows(documents, _without(shown, edited))
-        holds, alike = self._loops.coverage(rows, self.passages, headings, documents, terms, idfs)
+        others = documents[edited.others]
+        rows = self.passage_rows(others, shown[edited.others])
+        of_others = self._loops.coverage(rows, self.passages, headings, others, terms, idfs)
+        holds = np.empty((documents.size, of_others[0].shape[1]), dtype=np.bool_)
+        alike = np.empty((documents.size, of_others[1].shape[1]), dtype=np.float64)
+        holds[edited.others], alike[edited.others] = of_others
         first = self.edited.passages.document_pointers[edited.documents]
         holds[edited.positions], alike[edited.positions] = self._loops.coverage(
             first + shown[edited.positions],
@@ -238,12 +249,3 @@ class Rescorer:
             idfs = np.full(stems.size, idf)
         gains = np.rint(idfs * np.array(term.shares) * GAIN).astype(np.int32)
         return _TermGains(stems, gains, idf)
-
-
-def _without(shown: NDArray[np.int64], edited: Edited) -> NDArray[np.int64]:
-    """The passages to show, and the first of each edited document: the large file may have fewer
-    of it.
-    """
-    others = shown.copy()
-    others[edited.positions] = 0
-    return others

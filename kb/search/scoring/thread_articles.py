@@ -46,13 +46,14 @@ def pack_thread_articles(arrays: Arrays, articles: int, then: CarriedOver | None
     if kept is None:
         table, idf = articles_by_stem(arrays, articles)
         kept = _Kept.nothing(idf, arrays["doc_passages"].size - 1 - articles)
+        fresh = np.flatnonzero(_is_taken(arrays)[articles:])
     else:
         _compare_with_new(arrays, articles, kept)
         # Of what is compared again, mostly a few threads, only the words that they have are read.
-        fresh = articles + np.flatnonzero(~kept.is_compared)
-        table = codes_by_stem(arrays, articles, _stems_of(arrays, arrays["doc_passages"][fresh]))
+        fresh = np.flatnonzero(_is_taken(arrays)[articles:] & ~kept.is_compared)
+        passages = arrays["doc_passages"][articles + fresh]
+        table = codes_by_stem(arrays, articles, _stems_of(arrays, passages))
 
-    fresh = np.flatnonzero(~kept.is_compared)
     for low in range(0, fresh.size, _BATCH):
         rows = fresh[low : low + _BATCH]
         scores = _beginnings(arrays, articles + rows, kept.idf) @ table
@@ -99,8 +100,9 @@ def _kept(arrays: Arrays, articles: int, then: CarriedOver | None) -> _Kept | No
     documents_then = then.arrays["doc_passages"].size - 1
     articles_then = documents_then - best_then.shape[0]
     same = int((then.places[:articles] >= 0).sum())
+    taken, taken_then = _is_taken(arrays)[:articles], _is_taken(then.arrays)[:articles_then]
     drift = int(then.arrays["thread_article_drift"][0])
-    drift += max(articles, articles_then) - same
+    drift += max(int(taken.sum()), int(taken_then.sum())) - same
     if min(articles, articles_then) < ARTICLES or drift > _DRIFT * articles:
         return None
 
@@ -118,7 +120,12 @@ def _kept(arrays: Arrays, articles: int, then: CarriedOver | None) -> _Kept | No
     kept.best[rows] = number_now[best_then[rows_then]]
     kept.scores[rows] = then.arrays["thread_article_scores"][rows_then]
     kept.is_compared[rows] = (kept.best[rows] >= 0).all(axis=1)
-    return replace(kept, drift=drift, new=np.flatnonzero(then.places[:articles] < 0))
+    return replace(kept, drift=drift, new=np.flatnonzero(taken & (then.places[:articles] < 0)))
+
+
+def _is_taken(arrays: Arrays) -> NDArray[np.bool_]:
+    """Which numbers of a partition a document has: each has a passage."""
+    return np.asarray(np.diff(arrays["doc_passages"]) > 0)
 
 
 def _compare_with_new(arrays: Arrays, articles: int, kept: _Kept) -> None:

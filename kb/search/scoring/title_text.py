@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from kb.search.analysis.tokenizer import written_words
 from kb.search.array_types import Documents, Pointers, Scores
 from kb.search.index.array_file import Arrays
+from kb.search.index.edits import EditedDocuments
 from kb.search.index.previous import CarriedOver
 from kb.search.kernels.layout import Loops
 
@@ -71,6 +72,11 @@ class TitleText:
         self._letters: NDArray[np.uint8] = arrays["title_letters"]
         self._pointers: Pointers = arrays["title_begins"]
         self._loops = loops
+        self._edited: EditedDocuments | None = None
+        if "edited_title_letters" in arrays:  # else nothing is edited, or no title
+            self._edited = EditedDocuments.of(arrays)
+            self._edited_letters: NDArray[np.uint8] = arrays["edited_title_letters"]
+            self._edited_pointers: Pointers = arrays["edited_title_begins"]
 
     def shares(self, text: str, documents: Documents) -> Scores:
         """How much of the end of ``text`` the title of each document holds in one piece, 0 to 1."""
@@ -84,4 +90,9 @@ class TitleText:
         counts = self._loops.matching_tails(
             self._letters, self._pointers, documents, typed, lengths
         )
+        edited = self._edited.among(documents) if self._edited else None
+        if edited is not None:
+            counts[edited.positions] = self._loops.matching_tails(
+                self._edited_letters, self._edited_pointers, edited.documents, typed, lengths
+            )
         return shares[counts]

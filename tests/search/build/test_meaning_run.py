@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from kb.errors import Conflict
-from kb.search.build import meaning_run, partition_edits
+from kb.search.build import meaning_run
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Section, visible_to
 from kb.search.generations.generation import Generation, Generations
+from kb.search.index import edits
 from kb.search.index.array_file import load_arrays
 from kb.search.index.edits import load_edits
 from kb.search.searcher import Searcher
@@ -128,7 +129,7 @@ def test_without_the_encoder_drafts_stay(
 def test_a_run_after_an_edit_writes_what_was_edited(
     generations: Generations, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partition_edits, "SMALLEST_WITH_EDITS", 1)
+    monkeypatch.setattr(edits, "SMALLEST_WITH_EDITS", 1)
     meaning_run.read_meanings(generations, progress=nothing)
     data, edited = generations.folder.parent, replace(PAGES[0], sections=(Section("", (), "New."),))
     with IndexBuilder(data, meaning=True, read=0, keep=2) as builder:

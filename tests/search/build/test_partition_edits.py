@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kb.search.build import partition_edits, splice
+from kb.search.build import partition_edits, partition_writer, splice
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import AUDIENCES, Document, DocumentKind, Section
+from kb.search.documents import AUDIENCES, PUBLIC, Document, DocumentKind, Section
 from kb.search.generations.generation import Generation, Generations
-from kb.search.index.array_file import load_arrays
+from kb.search.index import edits as index_edits
 from kb.search.index.edits import edits_file, load_partition
+from kb.search.index.previous import PreviousPartition
 from kb.search.searcher import Searcher
 from tests.search.library import document, keep
 
@@ -26,45 +29,125 @@ WORDS = ["button", "window", "windows", "gamma", "größe", "日本", "winter", 
 QUERIES = [
     *("button", "win", "windo", "gam", "größ", "日本", "wimdow", "printre", "zan", "zanzibar0"),
     *("page window button", "Chapter gamma", "button winter zanz", "how do i print"),
+    *("quokka page", "qoukka"),
 ]
 PUMP = (
     "Stop the pump before you replace the zephyrion filter. Open the lid with the blue key, pull "
     "the old filter out and wipe the seat dry. Insert the new one until it clicks, close the lid."
 )
 texts = st.lists(st.sampled_from([*WORDS, "zanzibar0", "zanzibar1"]), max_size=12).map(" ".join)
-edits = st.dictionaries(st.integers(0, 29), texts, max_size=5)
-SIZE = 30
+KINDS = (DocumentKind.DOC, DocumentKind.FAQ, DocumentKind.FORUM)
+SIZE, NUMBERS_OF_KIND = 30, 20
 
 
-def written(number: int, text: str) -> Document:
-    kind = DocumentKind.FAQ if number % 3 else DocumentKind.DOC
-    audience = "staff" if number % 10 == 9 else "public"
-    title = f"{WORDS[number % 9]} page {number}"
-    return document(f"{kind}/{number:02}", title, text, kind=kind, audience=audience)
+@dataclass(frozen=True)
+class Page:
+    """A page, of which everything but the id may change."""
+
+    number: int
+    word: str  # of its title
+    text: str
+    product: str = ""
+    audience: str = "public"
+
+    def document(self) -> Document:
+        kind = KINDS[self.number % 3]
+        return document(
+            f"{kind}/{self.number:03}",
+            f"{self.word} page {self.number}",
+            self.text,
+            kind=kind,
+            audience=self.audience,
+            product=self.product,
+            solved=self.number % 2 == 0 if kind is DocumentKind.FORUM else None,
+        )
 
 
-def first_texts() -> dict[int, str]:
-    return {n: f"button {WORDS[n % 9]} {WORDS[n % 7]} once{n}" for n in range(SIZE)}
+def first_pages() -> dict[int, Page]:
+    return {
+        n: Page(
+            n,
+            WORDS[n % 9],
+            f"button {WORDS[n % 9]} {WORDS[n % 7]} once{n}",
+            product="Desk" if n % 4 == 0 else "",
+            audience="staff" if n % 10 == 9 else "public",
+        )
+        for n in range(SIZE)
+    }
+
+
+#: What becomes of a page: it is gone, hidden, or has another title, text and product; there is a
+#: new page, which all or only staff see, for each number that no page has.
+changes = st.dictionaries(
+    st.integers(0, SIZE + 9),
+    st.none()
+    | st.just("hidden")
+    | st.tuples(
+        st.sampled_from([*WORDS, "quokka", "zanzibar1"]),
+        texts,
+        st.sampled_from(["", "Desk", "Lamp"]),
+        st.booleans(),
+    ),
+    max_size=5,
+)
+Changes = dict[int, Any]
+
+
+def changed_pages(pages: dict[int, Page], step: Changes, number: int) -> dict[int, Page]:
+    """``pages`` after ``step``; new ones have numbers from ``number`` on, so that they follow the
+    others by id.
+    """
+    after = dict(pages)
+    for key, change in step.items():
+        page = after.pop(key, None)
+        if change == "hidden" and page is not None:
+            after[key] = replace(page, audience="staff")
+        elif isinstance(change, tuple):
+            word, text, product, is_staff = change
+            if page is None:
+                page = Page(number, word, text, audience="staff" if is_staff else "public")
+                number += 1
+            after[page.number] = replace(page, word=word, text=text, product=product)
+    return after
 
 
 @pytest.fixture(autouse=True)
 def edit_small_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(splice, "SMALLEST_SPLICED", 1)
     monkeypatch.setattr(splice, "_DRIFT", 99.0)
-    monkeypatch.setattr(partition_edits, "SMALLEST_WITH_EDITS", 1)
+    monkeypatch.setattr(index_edits, "SMALLEST_WITH_EDITS", 1)
+    # As many numbers whatever becomes of documents: how rare words are depends on it.
+    monkeypatch.setattr(partition_writer, "vacancies", lambda taken, _: NUMBERS_OF_KIND - taken)
 
 
 @contextmanager
 def written_whole() -> Iterator[None]:
+    """Write all as one file, with the measures of the last one although documents were lost."""
+    previous_partition = IndexBuilder._previous_partition
+
+    def without_loss(*arguments: Any) -> PreviousPartition | None:
+        previous = previous_partition(*arguments)
+        return previous and replace(previous, lost=False, lost_article=False)
+
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(partition_edits, "SMALLEST_WITH_EDITS", 1_000_000)
+        patched.setattr(index_edits, "SMALLEST_WITH_EDITS", 1_000_000)
+        patched.setattr(IndexBuilder, "_previous_partition", without_loss)
         yield
 
 
-def published(data: Path, added: Iterable[Document], unchanged: Iterable[str] = ()) -> Generation:
+def published(data: Path, pages: Iterable[Page], before: Iterable[Page] = ()) -> Generation:
+    """Publish ``pages``; those that are as ``before`` are carried over."""
+    unchanged = {*before} & {*pages}
+    changed = [page.document() for page in pages if page not in unchanged]
+    return published_documents(data, changed, [page.document().id for page in unchanged])
+
+
+def published_documents(
+    data: Path, documents: Iterable[Document], unchanged: Iterable[str] = ()
+) -> Generation:
     with IndexBuilder(data, operators=False) as builder:
         keep(builder, unchanged)
-        for each in added:
+        for each in documents:
             builder.add(each)
         builder.publish(ledger={}, settings={})
     generation = Generations(data).current()
@@ -72,122 +155,129 @@ def published(data: Path, added: Iterable[Document], unchanged: Iterable[str] = 
     return generation
 
 
-def answers(generation: Generation, audience: str) -> list[object]:
-    """What every query finds, with scores, excerpts and what makes each score."""
+def answers(generation: Generation) -> list[object]:
+    """What every query of the public finds, with scores, excerpts and what makes each score."""
     given: list[object] = []
     with Searcher.on(generation) as searcher:
         for query in QUERIES:
-            suggested = searcher.suggest(query, audience=audience, doubt=-99.0, explain=True)
+            suggested = searcher.suggest(query, doubt=-99.0, explain=True)
             given += [query, suggested.hits, suggested.log_odds]
-            found = searcher.search(query, audience=audience, explain=True)
+            found = searcher.search(query, explain=True, operators=False)
             given += [found.total, found.facets, found.hits, found.did_you_mean]
-        given.append(searcher.related("doc/03", audience=audience))
+        given += [searcher.listing(PUBLIC, str(kind)) for kind in KINDS]
+        given.append(searcher.entries(PUBLIC, start=0, count=99))
+        given += [searcher.counts(), searcher.related("doc/003")]
     return given
 
 
-def has_edits(generation: Generation, audience: str = "public") -> bool:
-    arrays = load_partition(generation.partition(audience))
-    return "edited" in arrays
+def has_edits(generation: Generation) -> bool:
+    return edits_file(generation.partition(PUBLIC)).exists()
+
+
+def public_pages(pages: dict[int, Page]) -> list[Page]:
+    return [page for page in pages.values() if page.audience == PUBLIC]
 
 
 @settings(max_examples=6, deadline=None)
-@given(steps=st.lists(edits, min_size=1, max_size=4))
-def test_edits_are_answered_as_if_all_were_one_file(steps: list[dict[int, str]]) -> None:
-    texts, edited = first_texts(), set[int]()
-    with TemporaryDirectory() as folder:
-        beside, whole = Path(folder, "beside"), Path(folder, "whole")
-        for data in (beside, whole):
-            published(data, [written(n, text) for n, text in texts.items()])
+@given(steps=st.lists(changes, min_size=1, max_size=4))
+def test_whatever_becomes_of_pages_answers_are_those_of_one_file(steps: list[Changes]) -> None:
+    """Pages come, change, are hidden and go, and edits and the large file become one between them.
+
+    What the public gets is the same as if all had been one file, and not one byte of it tells
+    whether there are hidden pages.
+    """
+    pages, number = first_pages(), SIZE
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(partition_edits, "_FEW", 7)
+        beside, alone, base, whole = (
+            Path(folder, name) for name in ("beside", "alone", "base", "whole")
+        )
+        published(beside, pages.values())
+        published(alone, public_pages(pages))
+        shutil.copytree(beside, base)
+        base_pages = pages
         for step in steps:
-            step = {number: text for number, text in step.items() if texts[number] != text}
-            texts |= step
-            changed = [written(number, text) for number, text in step.items()]
-            kept = [written(n, text).id for n, text in texts.items() if n not in step]
-            ours = published(beside, changed, kept)
-            with written_whole():
-                theirs = published(whole, changed, kept)
-            assert not has_edits(theirs)
-            edited |= {number for number in step if number % 10 != 9}
-            assert has_edits(ours) == bool(edited)
-            for audience in AUDIENCES:
-                assert answers(ours, audience) == answers(theirs, audience)
-
-        # Now one page goes, and all becomes one file again.
-        kept = [written(n, text).id for n, text in texts.items() if n != 4]
-        ours, theirs = (published(data, [], kept) for data in (beside, whole))
-        for audience in AUDIENCES:
-            assert not edits_file(ours.partition(audience)).exists()
-            one, other = (load_arrays(g.partition(audience)) for g in (ours, theirs))
+            before, pages = pages, changed_pages(pages, step, number)
+            number = max(number, *(key + 1 for key in pages))
+            ours = published(beside, pages.values(), before.values())
+            theirs = published(alone, public_pages(pages), public_pages(before))
+            ours_answers = answers(ours)
+            assert ours_answers == answers(theirs)
+            assert has_edits(ours) == has_edits(theirs)
+            one, other = (load_partition(each.partition(PUBLIC)) for each in (ours, theirs))
             assert one.keys() == other.keys()
             for name in one.keys() - {"row", "first"}:
                 assert one[name].tobytes() == other[name].tobytes(), name
 
-
-hidden_edits = st.dictionaries(st.integers(0, 5), st.none() | texts, min_size=1, max_size=3)
-
-
-@settings(max_examples=6, deadline=None)
-@given(steps=st.lists(st.tuples(edits, hidden_edits), min_size=1, max_size=4))
-def test_pages_that_others_see_change_nothing(
-    steps: list[tuple[dict[int, str], dict[int, str | None]]],
-) -> None:
-    """Hidden pages that come, change and go, which writes files of others anew."""
-    public = {n: text for n, text in first_texts().items() if n % 10 != 9}
-    hidden: dict[str, Document] = {}
-    with TemporaryDirectory() as folder:
-        alone, beside = Path(folder, "alone"), Path(folder, "beside")
-        for data in (alone, beside):
-            published(data, [written(n, text) for n, text in public.items()])
-        for public_step, hidden_step in steps:
-            step = {n: text for n, text in public_step.items() if public.get(n, text) != text}
-            public |= step
-            changed = [written(number, text) for number, text in step.items()]
-            kept = [written(n, text).id for n, text in public.items() if n not in step]
-            seen = published(alone, changed, kept)
-
-            secret = {f"doc/secret-{n}": text for n, text in hidden_step.items()}
-            others = [id_ for id_ in hidden if id_ not in secret]
-            read = [
-                document(id_, f"Secret {text}", text, audience="staff")
-                for id_, text in secret.items()
-                if text is not None
-            ]
-            hidden = {id_: hidden[id_] for id_ in others} | {page.id: page for page in read}
-            also = published(beside, [*read, *changed], [*others, *kept])
-            assert answers(seen, "public") == answers(also, "public")
-            one, other = (load_partition(g.partition("public")) for g in (seen, also))
-            assert one.keys() == other.keys()
-            for name in one.keys() - {"row", "first"}:
-                assert one[name].tobytes() == other[name].tobytes(), name
+            if has_edits(ours):
+                shutil.copytree(base, whole)
+                with written_whole():
+                    joined = published(whole, pages.values(), base_pages.values())
+                assert not has_edits(joined)
+                assert ours_answers == answers(joined)
+                shutil.rmtree(whole)
+            else:
+                shutil.rmtree(base)
+                shutil.copytree(beside, base)
+                base_pages = pages
 
 
 def test_what_an_edit_takes_away_is_not_found_any_more(tmp_path: Path) -> None:
-    texts = first_texts()
-    published(tmp_path, [written(n, text) for n, text in texts.items()])
-    kept = [written(n, text).id for n, text in texts.items() if n != 4]
-    after = published(tmp_path, [written(4, "button quokka")], kept)
+    pages = first_pages()
+    published(tmp_path, pages.values())
+    edited = pages | {4: replace(pages[4], word="quokka", text="button wombat")}
+    after = published(tmp_path, edited.values(), pages.values())
     assert has_edits(after)
     with Searcher.on(after) as searcher:
-        assert "faq/04" not in [hit.id for hit in searcher.search("once4").hits]
-        for query in ("quokka", "quok", "quoka"):  # whole, begun, mistyped
-            assert searcher.suggest(query, doubt=-99.0).hits[0].id == "faq/04"
+        assert "faq/004" not in [hit.id for hit in searcher.search("once4").hits]
+        # In the text and in the title; whole, begun, mistyped.
+        for query in ("wombat", "womb", "wombta", "quokka", "quok", "qoukka"):
+            assert searcher.suggest(query, doubt=-99.0).hits[0].id == "faq/004"
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        document("faq/04", "Another title", "button", kind=DocumentKind.FAQ),
-        document("faq/04", "größe page 4", "button", kind=DocumentKind.FAQ, product="Desk"),
-        document("faq/04", "größe page 4", "button", kind=DocumentKind.FAQ, audience="staff"),
-        document("faq/31", "A new page", "button", kind=DocumentKind.FAQ),
-    ],
-)
-def test_what_changes_more_than_a_text_is_written_whole(tmp_path: Path, changed: Document) -> None:
-    texts = first_texts()
-    published(tmp_path, [written(n, text) for n, text in texts.items()])
-    kept = [written(n, text).id for n, text in texts.items() if written(n, text).id != changed.id]
-    after = published(tmp_path, [changed], kept)
-    assert not has_edits(after)
+def test_a_removed_page_is_nowhere_and_its_words_are_no_completions(tmp_path: Path) -> None:
+    pages = first_pages() | {30: Page(30, "quokka", "button wombat", product="Secret")}
+    published(tmp_path, pages.values())
+    others = {number: page for number, page in pages.items() if number != 30}
+    after = published(tmp_path, others.values(), pages.values())
+    assert has_edits(after)
+    with Searcher.on(after) as searcher:
+        for query in ("wombat", "womb", "quokka", "quok"):
+            assert "doc/030" not in [hit.id for hit in searcher.search(query).hits]
+            assert searcher.search(query).did_you_mean is None
+        found = searcher.search("button")
+        assert "Secret" not in found.facets["product"]
+        assert "doc/030" not in [hit.id for hit in searcher.listing(PUBLIC, "doc")[1]]
+        assert searcher.counts()["doc"] == len([n for n in others if n % 3 == 0 and n % 10 != 9])
+
+
+def test_a_page_that_is_no_longer_hidden_is_added(tmp_path: Path) -> None:
+    pages = first_pages()
+    published(tmp_path, pages.values())
+    shown = pages | {9: replace(pages[9], audience="public")}
+    after = published(tmp_path, shown.values(), pages.values())
+    assert has_edits(after)
+    with Searcher.on(after) as searcher:
+        assert [hit.id for hit in searcher.suggest("once9", doubt=-99.0).hits][:1] == ["doc/009"]
+
+
+@pytest.mark.parametrize("pages", [25, 1])
+def test_pages_for_which_there_is_no_vacant_number_are_written_whole(
+    tmp_path: Path, pages: int
+) -> None:
+    before = first_pages()
+    published(tmp_path, before.values())
+    added = {n: Page(n, "winter", "button") for n in range(30, 30 + 3 * pages, 3)}
+    after = published(tmp_path, [*before.values(), *added.values()], before.values())
+    assert has_edits(after) == (pages == 1)
+
+
+def test_a_page_in_a_language_that_is_new_is_written_whole(tmp_path: Path) -> None:
+    pages = first_pages()
+    published(tmp_path, pages.values())
+    german = document("doc/000", "Das Fenster", "Die Taste", language="de")
+    others = [page.document().id for page in pages.values() if page.number]
+    assert not has_edits(published_documents(tmp_path, [german], others))
 
 
 def test_a_page_that_is_edited_stays_among_those_it_is_like_and_leaves_the_others(
@@ -197,11 +287,12 @@ def test_a_page_that_is_edited_stays_among_those_it_is_like_and_leaves_the_other
         f"doc/pump-{n}": document(f"doc/pump-{n}", f"Filter {n}.0", PUMP, versions=(f"{n}.0",))
         for n in range(3)
     }
-    published(tmp_path, [*alike.values(), *(written(n, t) for n, t in first_texts().items())])
-    kept = [written(n, text).id for n, text in first_texts().items()]
+    others = [page.document() for page in first_pages().values()]
+    published_documents(tmp_path, [*alike.values(), *others])
+    kept = [*(other.id for other in others), "doc/pump-0", "doc/pump-2"]
     for text, shown in ((f"{PUMP} Wear gloves.", 1), ("Call the dealer about zephyrion.", 2)):
         alike["doc/pump-1"] = replace(alike["doc/pump-1"], sections=(Section("", (), text),))
-        after = published(tmp_path, [alike["doc/pump-1"]], [*kept, "doc/pump-0", "doc/pump-2"])
+        after = published_documents(tmp_path, [alike["doc/pump-1"]], kept)
         assert has_edits(after)
         with Searcher.on(after) as searcher:
             hits = searcher.search("zephyrion").hits
@@ -211,34 +302,37 @@ def test_a_page_that_is_edited_stays_among_those_it_is_like_and_leaves_the_other
 
 
 def test_an_edit_beside_pages_in_another_language_is_read_in_its_own(tmp_path: Path) -> None:
-    texts = first_texts()
+    pages = first_pages()
     german = document("faq/de", "Ablagen", "Das Netzteil brummt.", language="de")
-    published(tmp_path, [german, *(written(n, text) for n, text in texts.items())])
-    kept = [written(n, text).id for n, text in texts.items() if n != 4]
+    published_documents(tmp_path, [german, *(page.document() for page in pages.values())])
+    kept = [page.document().id for page in pages.values() if page.number != 4]
+    english = replace(pages[4], text="The quokkas hopped.").document()
     changed = replace(german, sections=(Section("", (), "Die Sicherungen brennen durch."),))
-    after = published(tmp_path, [changed, written(4, "The quokkas hopped.")], kept)
+    after = published_documents(tmp_path, [changed, english], kept)
     assert has_edits(after)
     with Searcher.on(after) as searcher:
-        for query, page in (("sicherung", "faq/de"), ("quokka hopping", "faq/04")):
+        for query, page in (("sicherung", "faq/de"), ("quokka hopping", "faq/004")):
             assert [hit.id for hit in searcher.search(query).hits] == [page]
         assert not searcher.search("netzteil").hits
 
 
 def test_many_edits_become_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition_edits, "_FEW", 3)
-    texts = first_texts()
-    published(tmp_path, [written(n, text) for n, text in texts.items()])
+    pages = first_pages()
+    published(tmp_path, pages.values())
     for number, is_beside in ((0, True), (1, True), (2, True), (2, True), (3, False), (4, True)):
-        kept = [written(n, text).id for n, text in texts.items() if n != number]
-        after = published(tmp_path, [written(number, f"window {number}")], kept)
+        before, pages = pages, pages | {number: replace(pages[number], text=f"window {number} now")}
+        if number == 2:
+            pages[2] = replace(pages[2], text=before[2].text + " again")
+        after = published(tmp_path, pages.values(), before.values())
         assert has_edits(after) == is_beside
 
 
 def test_a_publish_writes_little_where_one_page_was_edited(tmp_path: Path) -> None:
-    texts = first_texts()
-    before = published(tmp_path, [written(n, text) for n, text in texts.items()])
-    kept = [written(n, text).id for n, text in texts.items() if n != 4]
-    after = published(tmp_path, [written(4, "button quokka")], kept)
+    pages = first_pages()
+    before = published(tmp_path, pages.values())
+    edited = pages | {4: replace(pages[4], text="button quokka")}
+    after = published(tmp_path, edited.values(), pages.values())
     for audience in AUDIENCES:
         file = after.partition(audience)
         assert file.stat().st_ino == before.partition(audience).stat().st_ino

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -31,7 +32,7 @@ from sqlalchemy.types import TypeDecorator
 class Instant(TypeDecorator[dt.datetime]):
     """An aware datetime, kept as whole seconds since 1970 (rounded down)."""
 
-    impl = Integer
+    impl = BigInteger  # 32 bits end in 2038
     cache_ok = True
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> int | None:

@@ -7,11 +7,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Executable, Table
 
 
-def insert_or_change(
-    insert: Any, table: Table, keys: tuple[str, ...], update: tuple[str, ...], add: tuple[str, ...]
+def or_change(
+    statement: Any,
+    table: Table,
+    keys: tuple[str, ...],
+    update: tuple[str, ...],
+    add: tuple[str, ...],
 ) -> Executable:
-    """``kb.database.statements.upsert`` on the ``insert`` of a dialect of SQLAlchemy."""
-    statement = insert(table)
+    """Makes a statement that inserts, of either dialect, an upsert."""
     changed: Executable
     if not update and not add:
         changed = statement.on_conflict_do_nothing(index_elements=keys)

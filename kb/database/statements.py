@@ -1,4 +1,4 @@
-"""Statements that SQL leaves to each database: upsert, many values, leased queues, order of ids.
+"""Statements that SQL leaves to each database: many rows, upsert, leased queues, order of ids.
 
 They work on the connection of a transaction, so that repositories need no other handle. Statements
 that are plain SQL belong to the repositories.
@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from sqlalchemy import (
     Column,
@@ -28,13 +28,30 @@ from sqlalchemy import (
 from kb.database.postgresql.dialect import PostgresqlStatements
 from kb.database.sqlite.dialect import SqliteStatements
 
+TableRows: TypeAlias = Sequence[Mapping[str, Any]]
+
 
 class Statements(Protocol):
-    """The statements that differ between databases. The functions below describe them."""
+    """The statements that differ between databases. The functions below describe them.
+
+    Those that save many rows are executed with what ``parameters`` makes of the rows, whose columns
+    are ``names``; ``key`` is that of an update.
+    """
+
+    def insert(self, table: Table, names: tuple[str, ...]) -> Executable: ...
 
     def upsert(
-        self, table: Table, keys: tuple[str, ...], update: tuple[str, ...], add: tuple[str, ...]
+        self,
+        table: Table,
+        names: tuple[str, ...],
+        keys: tuple[str, ...],
+        update: tuple[str, ...],
+        add: tuple[str, ...],
     ) -> Executable: ...
+
+    def update(self, table: Table, names: tuple[str, ...], key: str) -> Executable: ...
+
+    def parameters(self, rows: TableRows, key: str | None) -> Mapping[str, Any] | TableRows: ...
 
     def one_of(self, column: Column[int], values: Collection[int]) -> ColumnElement[bool]: ...
 
@@ -47,10 +64,17 @@ _STATEMENTS: Mapping[str, Statements] = MappingProxyType(
 )
 
 
+def insert_rows(connection: Connection, table: Table, rows: TableRows) -> None:
+    """All rows have the same columns."""
+    if rows:
+        statement = _insert(connection.dialect.name, table, tuple(rows[0]))
+        _execute(connection, statement, rows)
+
+
 def upsert(
     connection: Connection,
     table: Table,
-    rows: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    rows: Mapping[str, Any] | TableRows,
     *,
     keys: Sequence[str],
     update: Sequence[str] = (),
@@ -60,18 +84,52 @@ def upsert(
 
     Columns in ``update`` take the new value, those in ``add`` grow by it; with neither, the
     existing row stays as it is. All rows have the same columns, and ``keys`` name a unique
-    constraint.
+    constraint; with ``update`` or ``add``, no two rows have the same.
     """
+    rows = [rows] if isinstance(rows, Mapping) else rows
     if rows:
-        statement = _upsert(connection.dialect.name, table, tuple(keys), tuple(update), tuple(add))
-        connection.execute(statement, rows)
+        dialect, names = connection.dialect.name, tuple(rows[0])
+        statement = _upsert(dialect, table, names, tuple(keys), tuple(update), tuple(add))
+        _execute(connection, statement, rows)
 
 
-@lru_cache(maxsize=64)  # building a statement takes as long as executing it
+def update_rows(connection: Connection, table: Table, rows: TableRows, *, key: str) -> None:
+    """Changes the row with the same ``key`` as each of ``rows``, in all of their other columns."""
+    if rows:
+        statement = _update(connection.dialect.name, table, tuple(rows[0]), key)
+        _execute(connection, statement, rows, key)
+
+
+def _execute(
+    connection: Connection, statement: Executable, rows: TableRows, key: str | None = None
+) -> None:
+    statements = _STATEMENTS[connection.dialect.name]
+    connection.execute(statement, statements.parameters(rows, key))
+
+
+# Building a statement takes as long as executing it.
+
+
+@lru_cache(maxsize=16)
+def _insert(dialect: str, table: Table, names: tuple[str, ...]) -> Executable:
+    return _STATEMENTS[dialect].insert(table, names)
+
+
+@lru_cache(maxsize=64)
 def _upsert(
-    dialect: str, table: Table, keys: tuple[str, ...], update: tuple[str, ...], add: tuple[str, ...]
+    dialect: str,
+    table: Table,
+    names: tuple[str, ...],
+    keys: tuple[str, ...],
+    update: tuple[str, ...],
+    add: tuple[str, ...],
 ) -> Executable:
-    return _STATEMENTS[dialect].upsert(table, keys, update, add)
+    return _STATEMENTS[dialect].upsert(table, names, keys, update, add)
+
+
+@lru_cache(maxsize=16)
+def _update(dialect: str, table: Table, names: tuple[str, ...], key: str) -> Executable:
+    return _STATEMENTS[dialect].update(table, names, key)
 
 
 def one_of(

@@ -15,9 +15,9 @@ from sqlalchemy.exc import IntegrityError
 
 from kb.analytics.tables import FEEDBACK, QUERY_COUNTS
 from kb.database import Database, database_exists, open_database
-from kb.database.metadata import COUNTERS
-from kb.database.statements import claim, is_unclaimed, upsert
-from kb.notifications.tables import WEBHOOK_JOBS
+from kb.database.metadata import COUNTERS, USAGE
+from kb.database.statements import claim, insert_rows, is_unclaimed, update_rows, upsert
+from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 from kb.people.tables import PEOPLE
 from kb.tickets.repository import fulltext
 from kb.tickets.tables import EVENTS, TICKETS
@@ -198,6 +198,35 @@ def test_only_the_named_columns_are_replaced_in_any_number_of_rows(database: Dat
         upsert(connection, FEEDBACK, rows, keys=keys, update=("helpful",))
         upsert(connection, FEEDBACK, [], keys=keys, update=("helpful",))
     assert votes(database) == [("a", False, FRIDAY), ("b", False, later)]
+
+
+@pytest.mark.parametrize("title", ['"', "\\", "{a,b}", "NULL", "", "a\nb", "'; --", "\N{PRINTER}"])
+def test_many_rows_keep_every_text(database: Database, title: str) -> None:
+    notice = {
+        "ticket_id": None,
+        "kind": title,
+        "recipient": "alice@example.com",
+        "facts": {"title": title, "list": [None, True]},
+        "made_at": FRIDAY,
+        "due_at": FRIDAY.replace(year=2999),
+    }
+    use = {"scope": title, "key": title.encode() + bytes(range(256)), "at": FRIDAY}
+    for table, row in ((NOTICES, {"key": title, **notice}), (USAGE, use)):
+        with database.write() as connection:
+            insert_rows(connection, table, [row])
+            query = select(*(table.c[name] for name in row))
+            assert [dict(stored) for stored in connection.execute(query).mappings()] == [row]
+
+
+def test_each_of_many_rows_is_changed_by_its_key(database: Database) -> None:
+    count(database, "a")
+    count(database, "b")
+    count(database, "c")
+    rows = [{"name": "a", "value": 7}, {"name": "c", "value": 9}]
+    with database.write() as connection:
+        update_rows(connection, COUNTERS, rows, key="name")
+    values = counters(database)
+    assert [values[name] for name in "abc"] == [7, 1, 9]
 
 
 def test_columns_to_add_grow_by_the_new_value(database: Database) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from alembic import command
 from sqlalchemy import (
-    BigInteger,
     Connection,
     MetaData,
     Text,
@@ -16,7 +15,7 @@ from sqlalchemy import (
     text,
 )
 
-from kb.database.metadata import COUNTERS, METADATA, Instant
+from kb.database.metadata import COUNTERS, METADATA
 from kb.database.migrations.upgrade import config, upgrade
 
 FIRST_SERIAL = 1000  # the first ticket is the next one: KB-1001
@@ -88,14 +87,12 @@ def create_or_upgrade(connection: Connection, revision: str | None) -> None:
 
 
 def _postgresql_tables() -> MetaData:
-    """METADATA with instants after 2038 and texts compared by code points, as SQLite does."""
+    """METADATA with texts compared by code points, as SQLite does."""
     tables = MetaData(naming_convention=METADATA.naming_convention)
     for table in METADATA.sorted_tables:
         table.to_metadata(tables)
     for table in tables.tables.values():
         for column in table.columns:
-            if isinstance(column.type, Instant):
-                column.type = BigInteger()
-            elif isinstance(column.type, Text):
+            if isinstance(column.type, Text):
                 column.type = Text(collation="C")
     return tables

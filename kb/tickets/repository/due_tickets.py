@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, insert, select
 
-from kb.database.statements import announce_rows
+from kb.database.statements import announce_rows, insert_rows, one_of, update_rows
 from kb.notifications.queue import NewNotice, insert_notices, notice_rows
 from kb.sla.clock import SlaEvent
 from kb.tickets.lifecycle import Status, Verb
@@ -39,12 +39,6 @@ _DUE = (
     )
     .select_from(TICKETS.outerjoin(ASSIGNEE, TICKETS.c.assignee_id == ASSIGNEE.c.id))
     .order_by(TICKETS.c.next_at, TICKETS.c.id)
-)
-_UPDATED = ("status", "remind_at", "next_at", "next_due", "next_target")
-_UPDATE = (
-    update(TICKETS)
-    .where(TICKETS.c.id == bindparam("serial"))
-    .values({column: bindparam(f"new_{column}") for column in _UPDATED})
 )
 
 
@@ -80,7 +74,8 @@ class DueTickets:
 
     def load(self, now: dt.datetime, serials: Sequence[int]) -> list[DueTicket]:
         """Those of ``serials`` that are due still, in the order in which they came due."""
-        due = _DUE.where(TICKETS.c.next_at <= now, TICKETS.c.id.in_(serials))
+        those = one_of(self._connection, TICKETS.c.id, serials)
+        due = _DUE.where(TICKETS.c.next_at <= now, those)
         rows = self._connection.execute(due).all()
         if not rows:
             return []
@@ -107,7 +102,7 @@ class DueTickets:
         self, serials: Collection[int]
     ) -> set[tuple[int, str, int, str, dt.datetime]]:
         """Serial, target, cycle, threshold and due time of each alarm so far."""
-        query = select(ALARMS).where(ALARMS.c.ticket_id.in_(serials))
+        query = select(ALARMS).where(one_of(self._connection, ALARMS.c.ticket_id, serials))
         return {
             (row.ticket_id, row.target, row.cycle, row.threshold, row.due_at)
             for row in self._connection.execute(query)
@@ -127,7 +122,7 @@ class DueTickets:
         ]
         if rows:
             announce_rows(self._connection, ALARMS)
-            self._connection.execute(insert(ALARMS), rows)
+            insert_rows(self._connection, ALARMS, rows)
 
     def add_resumption(self, serial: int, instant: dt.datetime) -> None:
         """The event that a reminder has ended the pause."""
@@ -153,13 +148,12 @@ class DueTickets:
             columns = {"status": status.value, "remind_at": remind_at, **forecast_columns(forecast)}
             if remind_at is not None:
                 columns["next_at"] = min(remind_at, forecast.next_at or remind_at)
-            values = {f"new_{name}": columns[name] for name in _UPDATED}
-            rows.append({"serial": ticket.serial, **values})
+            rows.append({"id": ticket.serial, **columns})
 
             before = set(ticket.target_rows)
             changed += [(ticket.serial, row) for row in forecast.target_rows if row not in before]
         save_targets(self._connection, changed)
-        self._connection.execute(_UPDATE, rows)
+        update_rows(self._connection, TICKETS, rows, key="id")
 
     def staff(self) -> tuple[StaffMember, ...]:
         """All agents and administrators, with what they want to be told of."""

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from kb import ids
+from kb.database.statements import one_of
 from kb.notifications.tables import NOTICES
 from kb.people.repository.people import entitled
 from kb.people.tables import ORGANISATIONS, PEOPLE
@@ -200,7 +201,8 @@ def _events_by_ticket(connection: Connection, serials: Sequence[int]) -> dict[in
     c = EVENTS.c
     query = select(c.id, c.ticket_id, c.at, c.verb, c.by_agent, c.public, c.facts)
     events: dict[int, list[Any]] = {serial: [] for serial in serials}
-    for row in connection.execute(query.where(c.ticket_id.in_(serials)).order_by(c.id)):
+    of_tickets = query.where(one_of(connection, c.ticket_id, serials))
+    for row in connection.execute(of_tickets.order_by(c.id)):
         events[row.ticket_id].append(row)
     return events
 
@@ -209,7 +211,7 @@ def _histories(
     connection: Connection, levels: Mapping[int, str], events: Mapping[int, list[Any]]
 ) -> dict[int, tuple[SlaEvent, ...]]:
     links = connection.execute(
-        select(TICKET_LINKS).where(TICKET_LINKS.c.ticket_id.in_(list(levels)))
+        select(TICKET_LINKS).where(one_of(connection, TICKET_LINKS.c.ticket_id, levels))
     ).all()
     others = {link.other_id for link in links} - set(levels)
     if others:
@@ -260,7 +262,8 @@ def stored_targets(
     connection: Connection, serials: Sequence[int]
 ) -> dict[int, tuple[TargetRow, ...]]:
     """The SLA targets by ticket, oldest first."""
-    query = select(TARGETS).where(TARGETS.c.ticket_id.in_(serials)).order_by(TARGETS.c.id)
+    of_tickets = one_of(connection, TARGETS.c.ticket_id, serials)
+    query = select(TARGETS).where(of_tickets).order_by(TARGETS.c.id)
     rows: dict[int, list[TargetRow]] = {}
     for row in connection.execute(query):
         target = TargetRow(

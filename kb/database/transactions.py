@@ -19,7 +19,8 @@ from kb.database.busy import database_busy
 from kb.errors import KbError
 
 Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]
-Translate: TypeAlias = Callable[[BaseException | None], KbError | None]
+#: From an error, and whether the transaction writes.
+Translate: TypeAlias = Callable[[BaseException | None, bool], KbError | None]
 
 
 class _Joined(threading.local):
@@ -38,7 +39,7 @@ class Transactions:
     @contextlib.contextmanager
     def read(self, begin: Begin) -> Iterator[Connection]:
         joined = self._joined.connection
-        with self.translated_errors():
+        with self.translated_errors(writing=joined is not None):
             if joined is not None:
                 yield joined
                 return
@@ -71,11 +72,11 @@ class Transactions:
                 self._joined.connection = None
 
     @contextlib.contextmanager
-    def translated_errors(self) -> Iterator[None]:
+    def translated_errors(self, *, writing: bool = True) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            kb_error = self._translate(error.orig)
+            kb_error = self._translate(error.orig, writing)
             if kb_error is None:
                 raise
             raise kb_error from error

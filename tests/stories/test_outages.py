@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import struct
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,15 +84,37 @@ def test_a_database_that_fails_is_a_sentence_and_is_used_again_afterwards(
             database.close()  # the next transaction connects anew
 
         server.fail(outage)
-        for attempt in (lambda: add(database, "lost"), lambda: count(database)):
+        writes, reads = lambda: add(database, "lost"), lambda: count(database)
+        for attempt in (writes, reads):
             with pytest.raises(Unavailable) as error:
                 attempt()
             assert error.value.retry_after
+            assert ("may have been saved" in error.value.sentence) == (attempt is writes)
         server.recover()
         clock.seconds += REST
         assert count(database) == before
         add(database, "kept")
         assert count(database) == before + 1
+
+
+def test_a_name_server_that_does_not_answer_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = threading.Event()
+
+    def hang(*_: object, **__: object) -> None:
+        answers.wait()
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    breaker = Breaker(rest=REST)
+    server = PostgresqlServer(
+        "postgresql://askfirst@db.example/askfirst", patience=Patience(connect=0), breaker=breaker
+    )
+    with pytest.raises(Unavailable, match="does not answer"):
+        server.open()
+    answers.set()
+    assert not breaker.allows()
 
 
 @needs_postgresql

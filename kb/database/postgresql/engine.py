@@ -105,7 +105,8 @@ class PostgresqlDatabase:
 
     def settled(self, table: Table) -> int:
         # READ COMMITTED: not a snapshot, which would be older than what it is asked for.
-        with self._transactions.translated_errors(), self._engine.begin() as connection:
+        errors = self._transactions.translated_errors(writing=False)
+        with errors, self._engine.begin() as connection:
             return settled_id(connection, table)
 
     def purge(self) -> None:
@@ -145,25 +146,25 @@ class PostgresqlDatabase:
             size = text("SELECT pg_database_size(current_database())")
             return int(connection.execute(size).scalar_one())
 
-    def _translated(self, error: BaseException | None) -> KbError | None:
+    def _translated(self, error: BaseException | None, writing: bool) -> KbError | None:
         if is_timeout(error):
             self._breaker.timed_out()
-        return server_error(error, self._server)
+        return server_error(error, self._server, writing=writing)
 
-    def _check_breaker(self) -> None:
+    def _check_breaker(self, *, writing: bool) -> None:
         if not self._breaker.allows():
-            raise no_answer(self._server)
+            raise no_answer(self._server, writing=writing)
 
     @contextlib.contextmanager
     def _begin_reading(self) -> Iterator[Connection]:
-        self._check_breaker()
+        self._check_breaker(writing=False)
         with self._reading.begin() as connection:
             yield connection
         self._breaker.answered()
 
     @contextlib.contextmanager
     def _begin_writing(self, lock: str) -> Iterator[Connection]:
-        self._check_breaker()
+        self._check_breaker(writing=True)
         with self._writing.begin() as connection:
             # READ COMMITTED: each statement sees what was committed before the locks were granted.
             connection.exec_driver_sql(f"BEGIN; {lock}")

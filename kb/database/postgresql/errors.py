@@ -20,22 +20,25 @@ _BUSY_CODES = frozenset(
 )
 
 
-def server_error(error: BaseException | None, server: str) -> KbError | None:
+def server_error(
+    error: BaseException | None, server: str, *, writing: bool = True
+) -> KbError | None:
     """The error to show for one of the server or the connection; None for a bug of ours.
 
-    ``server`` is the database's address without its password.
+    ``server`` is the database's address without its password. Whoever only reads is not told that
+    something may have been saved.
     """
     if error is None or not type(error).__module__.startswith("psycopg"):
         return None
 
     code = getattr(error, "sqlstate", None)
     if code is None:
-        return _connection_error(str(error), server)
+        return _connection_error(str(error), server, writing)
     if code in _BUSY_CODES:
         return database_busy()
 
     message = _MESSAGES.get(code) or _MESSAGES.get(code[:2])
-    return _unavailable(message, server) if message else None
+    return _unavailable(message, server, writing) if message else None
 
 
 def is_timeout(error: BaseException | None) -> bool:
@@ -44,27 +47,28 @@ def is_timeout(error: BaseException | None) -> bool:
     return is_of_driver and getattr(error, "sqlstate", None) is None and "timeout" in str(error)
 
 
-def no_answer(server: str) -> Unavailable:
-    return Unavailable(_NO_ANSWER.format(server=server), retry_after=60)
+def no_answer(server: str, *, writing: bool) -> Unavailable:
+    return _unavailable(_NO_ANSWER, server, writing)
 
 
-def _connection_error(message: str, server: str) -> KbError | None:
+def _connection_error(message: str, server: str, writing: bool) -> KbError | None:
     """psycopg has no code for what failed before the server spoke, only libpq's English text."""
     for words, sentence in _CONNECTION_MESSAGES:
         if words in message:
-            return _unavailable(sentence, server)
+            return _unavailable(sentence, server, writing)
     return None
 
 
-def _unavailable(message: str, server: str) -> Unavailable:
+def _unavailable(message: str, server: str, writing: bool) -> Unavailable:
     if not message.startswith("{server}"):
         server = server[:1].lower() + server[1:]
-    return Unavailable(message.format(server=server), retry_after=60)
+    uncertain = f" {_UNCERTAIN}" if writing else ""
+    return Unavailable(message.format(server=server, uncertain=uncertain), retry_after=60)
 
 
 #: A commit that was not answered may have been executed.
 _UNCERTAIN: Final = "Your last change may have been saved: check before you send it again."
-_NO_ANSWER: Final = f"{{server}} does not answer. {_UNCERTAIN}"
+_NO_ANSWER: Final = "{server} does not answer.{uncertain}"
 
 _NO_ACCESS: Final = "{server} does not accept the user name or the password. Check KB_DATABASE."
 
@@ -79,7 +83,7 @@ _CONNECTION_MESSAGES: Final = (
     ("no pg_hba.conf entry", "{server} does not accept connections from this machine."),
     ("too many clients", "{server} has no free connection; nothing was saved."),
     ("timeout", _NO_ANSWER),
-    ("", f"{{server}} cannot be reached. Check that PostgreSQL is running. {_UNCERTAIN}"),
+    ("", "{server} cannot be reached. Check that PostgreSQL is running.{uncertain}"),
 )
 
 #: SQLSTATE, or its class -> the sentence.
@@ -92,11 +96,11 @@ _MESSAGES: Final = {
     ),
     "42P01": "{server} is not a database of Askfirst, or a table was removed from it.",
     "42501": "The user in KB_DATABASE has no access to some tables of {server}.",
-    "08": f"The connection to {{server}} was lost. {_UNCERTAIN}",
+    "08": "The connection to {server} was lost.{uncertain}",
     "28": _NO_ACCESS,
     "3D": "{server} does not exist. Create the database, or check the name in KB_DATABASE.",
     "53": "{server} is out of memory or other resources; nothing was saved.",
-    "57": f"{{server}} is shutting down or starting. {_UNCERTAIN}",
+    "57": "{server} is shutting down or starting.{uncertain}",
     "58": "The disk of {server} reported an error; nothing was saved.",
     "XX": "{server} is damaged or has an internal error; nothing was saved. See its log.",
 }

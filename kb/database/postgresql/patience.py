@@ -7,8 +7,10 @@ the client, a stopped server or a network that drops every packet would block a 
 from __future__ import annotations
 
 import select
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +24,9 @@ _FRESH = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds to wait: ``connect`` for a new connection (at least 2, the minimum of libpq),
-    ``ping`` to check that a pooled connection still works, and ``answer`` for a statement.
+    """Seconds to wait: ``connect`` for a new connection (at least 2, the minimum of libpq), and as
+    long for the addresses of the server's name, ``ping`` to check that a pooled connection still
+    works, and ``answer`` for a statement.
 
     A statement may take long, but a working server accepts connections meanwhile. After each
     ``silence``, we therefore try to open one, and give up if the server does not answer either.
@@ -45,8 +48,9 @@ def limit_waiting(engine: Engine, patience: Patience) -> None:
 
     def connect(dialect: Any, record: Any, arguments: Any, options: Any) -> Any:
         del dialect, record
-        connection = connection_type.connect(*arguments, **options)
-        connection.server_answers = lambda: _accepts_connections(arguments, options)
+        resolved = _resolved(options, patience.connect)
+        connection = connection_type.connect(*arguments, **resolved)
+        connection.server_answers = lambda: _accepts_connections(arguments, resolved)
         return connection
 
     def impatient_ping(connection: Any) -> bool:
@@ -60,6 +64,37 @@ def limit_waiting(engine: Engine, patience: Patience) -> None:
 
     event.listen(engine, "do_connect", connect)
     engine.dialect.do_ping = impatient_ping  # type: ignore[assignment]
+
+
+def _resolved(options: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+    """``options`` with the addresses of the server, which psycopg then does not ask for.
+
+    The resolver of the system waits for its name servers as long as it is configured to, often half
+    a minute, and cannot be interrupted.
+    """
+    from psycopg.conninfo import conninfo_attempts
+    from psycopg.errors import OperationalError
+
+    answer: Future[Sequence[Mapping[str, Any]]] = Future()
+
+    def resolve() -> None:
+        try:
+            answer.set_result(conninfo_attempts(options))
+        except Exception as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=resolve, daemon=True).start()
+    try:
+        attempts = answer.result(seconds)
+    except TimeoutError:
+        raise OperationalError("timeout: no answer of a name server") from None
+
+    lists = {
+        name: ",".join(str(attempt[name]) for attempt in attempts)
+        for name in ("host", "hostaddr", "port")
+        if all(attempt.get(name) for attempt in attempts)
+    }
+    return {**options, **lists}
 
 
 def _accepts_connections(arguments: Any, options: Any) -> bool:

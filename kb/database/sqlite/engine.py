@@ -46,7 +46,7 @@ class SqliteDatabase:
         self._deadline = deadline
         self._turn = threading.Lock()
         self._engine = _create_engine(path, deadline)
-        self._transactions = Transactions(lambda error: as_kb_error(error, path))
+        self._transactions = Transactions(lambda error, _: as_kb_error(error, path))
         self._transactions_done = itertools.count(1)
         self._checkpointing = threading.Lock()
         self._checkpointer: threading.Thread | None = None

@@ -186,10 +186,12 @@ def _copy(postgresql: str, copies: int, count: int) -> None:
         for each, moved in shifts.items():
             names = [c.name for c in each.c]
             values = ", ".join(f"{n} + copy * {moved[n]}" if n in moved else n for n in names)
+            # In the order of their ids, as tickets are filed: what lies together is read together.
             connection.execute(
                 text(
-                    f"INSERT INTO {each.name} ({', '.join(names)}) "
-                    f"SELECT {values} FROM {each.name}, generate_series(1, {copies}) AS copy"
+                    f"INSERT INTO {each.name} ({', '.join(names)}) SELECT {values} FROM "
+                    f"generate_series(1, {copies}) AS copy CROSS JOIN LATERAL "
+                    f"(SELECT * FROM {each.name} ORDER BY {names[0]}) AS original"
                 )
             )
         for name in ("events", "targets"):

@@ -62,6 +62,13 @@ class Database(Protocol):
         Blocks cannot be nested.
         """
 
+    def join_reads(self) -> AbstractContextManager[None]:
+        """Makes one transaction of everything that this thread reads in the block.
+
+        A server is then asked to begin and to end only one. Writes are not part of it, and the
+        reads do not see them. Blocks cannot be nested.
+        """
+
     def next_value(self, connection: Connection, counter: str) -> int:
         """The next value of a counter, for the transaction of ``connection``.
 

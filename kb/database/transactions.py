@@ -24,9 +24,10 @@ Translate: TypeAlias = Callable[[BaseException | None, bool], KbError | None]
 
 
 class _Joined(threading.local):
-    """The transaction that a thread's reads and writes are part of, if it has joined them."""
+    """The transactions that a thread's reads and writes are part of, if it has joined them."""
 
     connection: Connection | None = None
+    reading: Connection | None = None  # of reads only
 
 
 class Transactions:
@@ -40,6 +41,7 @@ class Transactions:
     def read(self, begin: Begin) -> Iterator[Connection]:
         joined = self._joined.connection
         with self.translated_errors(writing=joined is not None):
+            joined = joined or self._joined.reading
             if joined is not None:
                 yield joined
                 return
@@ -70,6 +72,15 @@ class Transactions:
                 yield
             finally:
                 self._joined.connection = None
+
+    @contextlib.contextmanager
+    def join_reads(self, begin: Begin) -> Iterator[None]:
+        with self.read(begin) as connection:
+            self._joined.reading = connection
+            try:
+                yield
+            finally:
+                self._joined.reading = None
 
     @contextlib.contextmanager
     def translated_errors(self, *, writing: bool = True) -> Iterator[None]:

@@ -122,6 +122,16 @@ def test_a_read_sees_one_snapshot_while_others_write(database: Database) -> None
     assert len(counters(database)) == before + 1
 
 
+def test_joined_reads_see_one_snapshot(reopen: Callable[[], Database]) -> None:
+    database = reopen()
+    with database.join_reads():
+        before = counters(database)
+        count(database, "test")
+        assert counters(database) == before
+        assert "test" in counters(reopen())
+    assert "test" in counters(database)
+
+
 def test_after_a_purge_everybody_goes_on(reopen: Callable[[], Database]) -> None:
     database, other = reopen(), reopen()
     count(database, "first")

@@ -92,6 +92,9 @@ class PostgresqlDatabase:
     def join(self, *subjects: str) -> AbstractContextManager[None]:
         return self._transactions.join(lambda: self._begin_writing(_lock_statement(subjects)))
 
+    def join_reads(self) -> AbstractContextManager[None]:
+        return self._transactions.join_reads(self._begin_reading)
+
     def next_value(self, connection: Connection, counter: str) -> int:
         """Counts in a separate transaction; otherwise, the first writer would block all others
         until its commit. A failed transaction leaves a gap.

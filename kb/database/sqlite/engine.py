@@ -70,6 +70,9 @@ class SqliteDatabase:
         del subjects
         return self._transactions.join(self._begin_writing)
 
+    def join_reads(self) -> AbstractContextManager[None]:
+        return self._transactions.join_reads(self._engine.begin)
+
     def next_value(self, connection: Connection, counter: str) -> int:
         connection.execute(_INCREMENT, {"counter": counter})
         return int(connection.execute(_VALUE, {"counter": counter}).scalar_one())

@@ -188,7 +188,6 @@ class Filing:
     ) -> NewTicket:
         instant = now.replace(microsecond=0)
         policy = self._rules.policy
-        coupon = self._coupon(draft.coupon, customer, instant)
         asked = {
             "type": draft.type,
             "severity": draft.severity,
@@ -196,7 +195,10 @@ class Filing:
             "product": draft.product,
             "channel": channel,
         }
-        choice = self._choose_level(asked, coupon, customer, instant, origin.vouched)
+        with self._repository.database.join_reads():
+            coupon = self._coupon(draft.coupon, customer, instant)
+            choice = self._choose_level(asked, coupon, customer, instant, origin.vouched)
+            members = self._repository.staff.members()
         history = (SlaEvent(instant, SlaEventKind.ACCEPTED, level=choice.level.key),)
         targets = forecast((), history, self._rules.versions, instant)
         severity = policy.severities.get(draft.severity)
@@ -204,7 +206,7 @@ class Filing:
         staff = recipients.staff_told_of_new_ticket(
             draft,
             customer,
-            self._repository.staff.members(),
+            members,
             policy,
             choice.level.key,
             urgent=urgent,

@@ -7,7 +7,8 @@ The writers are processes, as on several portal machines. They begin together an
 each: as fast as they can, or with a pause of ``--pause`` seconds on average between two tickets, as
 people do, which shows what one of them waits for on a machine that is not overloaded. Prints wall
 and CPU milliseconds of the writers (the server's CPU is not in it) and checks that no number is
-missing and none was given twice.
+missing and none was given twice. After each ticket, the same writer saves one row of about as many
+bytes in a transaction of its own: what the machine and its disk take for that at this moment.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from argon2 import PasswordHasher
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
-from kb.database import DatabaseLocation, open_database
+from kb.database import Database, DatabaseLocation, open_database
+from kb.database.metadata import USAGE
 from kb.errors import Unavailable
 from kb.people.accounts import Accounts
 from kb.sla import policy_file
@@ -38,6 +40,8 @@ from kb.tickets.tables import TICKETS
 from kb.tickets.ticket import Draft
 
 CONTENT = Path(__file__).parent.parent / "content"
+#: About what the log of the database gets for a ticket.
+_TICKET_BYTES = 4_000
 NOW = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)
 
 
@@ -69,17 +73,19 @@ def _measure(
         arguments = [(location, folder, writer, tickets, pause) for writer in range(writers)]
         results = pool.starmap(_file, arguments, chunksize=1)
 
-    lasted = max(lasted for _, _, _, _, lasted in results)
-    walls = sorted(wall for writer_walls, _, _, _, _ in results for wall in writer_walls)
-    cpu = sum(cpu for _, cpu, _, _, _ in results) / len(walls)
-    numbers = [number for _, _, writer_numbers, _, _ in results for number in writer_numbers]
-    refusals = sum(writer_refusals for _, _, _, writer_refusals, _ in results)
+    lasted = max(lasted for _, _, _, _, _, lasted in results)
+    walls = sorted(wall for writer_walls, _, _, _, _, _ in results for wall in writer_walls)
+    bare = sorted(wall for _, writer_bare, _, _, _, _ in results for wall in writer_bare)
+    cpu = sum(cpu for _, _, cpu, _, _, _ in results) / len(walls)
+    numbers = [number for _, _, _, writer_numbers, _, _ in results for number in writer_numbers]
+    refusals = sum(writer_refusals for _, _, _, _, writer_refusals, _ in results)
     with contextlib.closing(open_database(location)) as database, database.read() as connection:
         saved = connection.execute(select(func.count()).select_from(TICKETS)).scalar_one()
     print(
         f"{kind:<10} {writers} writers: {len(walls) / lasted:6.0f} tickets/s, wall ms "
         f"p50 {walls[len(walls) // 2]:.1f} p99 {walls[len(walls) * 99 // 100]:.1f} "
-        f"max {walls[-1]:.1f}, CPU ms {cpu:.2f}; saved {saved} of {len(numbers)}, "
+        f"max {walls[-1]:.1f}, CPU ms {cpu:.2f}; one row p50 {bare[len(bare) // 2]:.1f} p99 "
+        f"{bare[len(bare) * 99 // 100]:.1f}; saved {saved} of {len(numbers)}, "
         f"{len(numbers) - len(set(numbers))} numbers twice, {refusals} times busy; the load was "
         f"{os.getloadavg()[0]:.0f}"
     )
@@ -94,9 +100,10 @@ def _set_start(start: Barrier) -> None:
 
 def _file(
     location: DatabaseLocation, folder: Path, writer: int, tickets: int, pause: float
-) -> tuple[list[float], float, list[str], int, float]:
-    """Wall milliseconds of each ticket, CPU milliseconds of all, their numbers, how often the
-    database was too busy, and the seconds that it took from the common start on.
+) -> tuple[list[float], list[float], float, list[str], int, float]:
+    """Wall milliseconds of each ticket and of each single row, CPU milliseconds of all tickets,
+    their numbers, how often the database was too busy, and the seconds that it took from the common
+    start on.
     """
     pauses = random.Random(writer)
     with contextlib.closing(open_database(location)) as database:
@@ -109,23 +116,35 @@ def _file(
         requester = Accounts(database).by_email(_address(writer))
         assert requester is not None
         walls: list[float] = []
+        bare: list[float] = []
+        cpu = 0.0
         numbers: list[str] = []
         refusals = 0
         _START[0].wait()
-        began, began_at = time.process_time(), time.perf_counter()
+        began_at = time.perf_counter()
         for ticket in range(tickets):
             draft = Draft(f"Printer {writer} jams", "problem", "question", "It does not print.")
             if pause:
                 time.sleep(pauses.expovariate(1 / pause))
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             while len(numbers) == ticket:
                 try:
                     numbers.append(desk.filing.file(draft, requester, key=f"k{ticket}", now=NOW))
                 except Unavailable:  # as a browser does, with the same key
                     refusals += 1
             walls.append((time.perf_counter() - start) * 1000)
-        cpu = (time.process_time() - began) * 1000
-        return walls, cpu, numbers, refusals, time.perf_counter() - began_at
+            cpu += (time.process_time() - cpu_start) * 1000
+            bare.append(_save_one_row(database, _address(writer)))
+        return walls, bare, cpu, numbers, refusals, time.perf_counter() - began_at
+
+
+def _save_one_row(database: Database, scope: str) -> float:
+    """Wall milliseconds."""
+    start = time.perf_counter()
+    row = {"scope": scope, "key": os.urandom(_TICKET_BYTES), "at": NOW}
+    with contextlib.suppress(Unavailable), database.write_beside() as connection:
+        connection.execute(insert(USAGE), row)
+    return (time.perf_counter() - start) * 1000
 
 
 def _address(writer: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, text, true
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, or_, select, text, true
 
 from kb import ids
 from kb.database import Database
@@ -170,13 +170,24 @@ class TicketLists:
     def _by_due(
         self, condition: ColumnElement[bool], limit: int, now: dt.datetime
     ) -> tuple[TicketRow, ...]:
-        query: Select[Any] = (
-            ROWS.where(status_condition(ACTIVE_STATUSES, now), condition)
-            .order_by(TICKETS.c.next_due, TICKETS.c.id)
-            .limit(limit)
-        )
+        """The first of the urgent tickets and the first of the others: the index of the queue has
+        both in this order, so that the rest is neither read nor sorted.
+        """
+        rows: list[Any] = []
         with self._database.read() as connection:
-            return tuple(row_of(row, now) for row in connection.execute(query).mappings())
+            for urgent in (True, False):
+                query = (
+                    ROWS.where(
+                        status_condition(ACTIVE_STATUSES, now),
+                        TICKETS.c.urgent.is_(urgent),
+                        condition,
+                    )
+                    .order_by(*QUEUE_ORDER)
+                    .limit(limit)
+                )
+                rows += connection.execute(query).mappings()
+        rows.sort(key=lambda row: (row["next_due"], row["id"]))
+        return tuple(row_of(row, now) for row in rows[:limit])
 
     def _page(
         self,

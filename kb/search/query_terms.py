@@ -63,7 +63,8 @@ class Curated:
 class ExpandedQuery:
     """A whole query: its terms, the words that the index does not have, and what is curated.
 
-    ``meant`` is the text with its unknown words corrected, by which meanings are compared.
+    ``meant`` is the text with its unknown words corrected and short forms written out, by which
+    meanings are compared.
     """
 
     text: str

@@ -109,7 +109,7 @@ def _lines(file: Path) -> Iterator[str]:
 def _group(line: str) -> Group:
     """
     >>> _group("csp > content security policy")
-    Group(typed=('csp',), meant=('content security policy',), same=False)
+    Group(typed=('csp',), meant=('content security policy',), same=False, translated=False)
     """
     typed, _, meant = line.removeprefix("= ").partition(" > ")
     return Group(_entries(typed), _entries(meant or typed), same=line.startswith("= "))

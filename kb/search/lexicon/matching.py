@@ -22,6 +22,20 @@ from kb.search.lexicon.files import Group, common_words, function_words, shipped
 #: What another spelling of a typed word counts, and what a word counts that is merely its equal.
 SAME_WORD, RELATED_WORD = 0.95, 0.6
 _CACHED_WORDS, _LONGEST_WORD = 20_000, 80
+#: What short forms stand for, by how they end; the first that fits.
+_WRITTEN_OUT = (
+    ("can't", "cannot"),
+    ("won't", "will not"),
+    ("ain't", "is not"),
+    ("let's", "let us"),
+    ("n't", " not"),
+    ("'m", " am"),
+    ("'re", " are"),
+    ("'ve", " have"),
+    ("'ll", " will"),
+    ("'d", " would"),
+    ("'s", " is"),
+)
 _APOSTROPHE = re.compile(r"(?<=\w)['’](?=(?:t|s|m|d|re|ve|ll)\b)", re.IGNORECASE)
 #: British -ise and -yse, American -ize and -yze, and what is made of them.
 _SUFFIX = re.compile(r"(?<=\w\w[iy])([sz])(?=(?:e[drs]?|ers|es|ing|ations?|able)$)")
@@ -97,6 +111,7 @@ class Lexicon:
         self._longest: dict[str, int] = {}  # the first word of an entry -> words of the longest
         self._short_forms: dict[str, str] = {}  # "cant" -> "can't"
         self._fragments: frozenset[str] = frozenset()  # what is indexed of short forms
+        self._written_out: dict[str, str] = {}  # "cant" and "can't" -> "cannot"
         cached = functools.lru_cache(maxsize=_CACHED_WORDS)
         self._cached_word, self._cached_nearest = cached(self._typed_word), cached(self.nearest)
         self._add(groups)
@@ -111,6 +126,7 @@ class Lexicon:
         """This lexicon without the entries ``removed``, and with the groups ``added``."""
         changed = Lexicon((), self._analyzer)
         changed._short_forms, changed._fragments = self._short_forms, self._fragments
+        changed._written_out = self._written_out
         gone = {_keys(written_words(_without_apostrophes(entry))) for entry in removed}
         gone_words = {self._indexed(entry) for entry in removed}
         changed._meanings = {
@@ -155,6 +171,8 @@ class Lexicon:
             self._longest[keys[0]] = max(len(keys), self._longest.get(keys[0], 0))
         fragments = {word for form in self._short_forms.values() for word in index_words(form)}
         self._fragments = frozenset({*self._short_forms, *fragments})
+        for bare, form in self._short_forms.items():
+            self._written_out[bare] = self._written_out[form] = _written_out(form)
 
     def _indexed(self, entry: str) -> tuple[str, ...]:
         return tuple(word for word in index_words(entry) if self._analyzer.stem(word))
@@ -172,6 +190,18 @@ class Lexicon:
             (word, self._short_forms.get(word) or self._cached_nearest(word)) for word in words
         )
         return {word: other for word, other in others if other}
+
+    def written_out(self, text: str) -> str:
+        """``text`` without short forms, by which meanings are compared: what reads word pieces
+        makes nothing of "cant".
+
+        >>> shipped_lexicon().written_out("i cant log in, it doesn't work")
+        'i cannot log in, it does not work'
+        """
+        words = text.replace("’", "'").split(" ")
+        if self._written_out.keys().isdisjoint(map(str.lower, words)):
+            return text
+        return " ".join([self._written_out.get(word.lower(), word) for word in words])
 
     def nearest(self, word: str) -> str | None:
         """The word of an entry that ``word`` was meant to be; None where there is none, or several.
@@ -267,6 +297,17 @@ def shipped_lexicon() -> Lexicon:
 def _common_stems() -> frozenset[str]:
     analyzer = Analyzer()
     return frozenset(map(analyzer.stem, map(fold, common_words())))
+
+
+def _written_out(form: str) -> str:
+    """
+    >>> _written_out("can't"), _written_out("doesn't"), _written_out("i'm")
+    ('cannot', 'does not', 'i am')
+    """
+    for ending, instead in _WRITTEN_OUT:
+        if form.endswith(ending):
+            return form.removesuffix(ending) + instead
+    return form
 
 
 def _without_apostrophes(text: str) -> str:

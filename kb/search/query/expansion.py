@@ -75,6 +75,9 @@ class QueryExpander:
             readings = self._readings(read_typed(meant), lexicon)
         if readings:
             query = self._equals.applied(query, readings)
+        written_out = lexicon.written_out(query.meant or typed.text)
+        if written_out is not typed.text:
+            query = replace(query, meant=written_out)
         return query if prefix else replace(query, settled=True)
 
     def _respelled(self, text: str, lexicon: Lexicon) -> str:

@@ -78,7 +78,7 @@ def test_a_text_means_what_it_was_read_as(tmp_path: Path, typed: str, meant: str
     with Searcher.on(published(tmp_path, PAGES)) as searcher:
         reader: Any = searcher._current().index.reader(PUBLIC)
         one, other = (
-            reader.rescorer._meaning(reader.expand(text, prefix=True)) for text in (typed, meant)
+            reader.meanings.of(reader.expand(text, prefix=True)) for text in (typed, meant)
         )
     assert one is not None
     assert other is not None

@@ -7,7 +7,8 @@ CACHE := .cache
 unexport PYTHONDONTWRITEBYTECODE
 # Tests spend half of their time waiting for browsers, servers and processes, so run two for each core.
 AT_ONCE ?= $(shell expr 2 \* "$$(getconf _NPROCESSORS_ONLN)")
-# Handed out sixty tests at a time: by default the first process gets a sixteenth of all, with every browser test, and ends last.
+# Each process gets at most sixty tests at a time: by default, the first of four gets a sixteenth of
+# all, with every browser test, and ends last.
 PYTEST = $(BIN)/pytest -n $(AT_ONCE) --maxschedchunk 60
 
 # What reads and writes the database is tested on PostgreSQL as well, if there is one.

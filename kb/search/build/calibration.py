@@ -13,17 +13,19 @@ whether that threshold would silence the site itself. Build time only.
 from __future__ import annotations
 
 import functools
+import hashlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search import weights
+from kb.search import lexicon, weights
 from kb.search.documents import Document
 
 QUESTIONS_FILE = "foreign_questions.txt"
@@ -54,7 +56,7 @@ class Measured:
     ``wanted`` of 100 questions without an answer may be shown something. The probability of an
     answer is that of the model after ``slope`` and ``offset``. ``businesses`` are the ones that the
     site may be about, which did not count; ``documents`` how many there were, and ``changed`` how
-    many of them are others now.
+    many of them are others now. ``model`` is what judged (see ``model_id``).
     """
 
     threshold: float
@@ -65,6 +67,7 @@ class Measured:
     own: tuple[float, ...]
     businesses: tuple[str, ...]
     documents: int
+    model: str
     changed: int = 0
 
     @property
@@ -88,6 +91,16 @@ def foreign_questions() -> tuple[ForeignQuestion, ...]:
         elif line and not line.startswith("#"):
             questions.append(ForeignQuestion(business, line))
     return tuple(questions)
+
+
+@functools.cache
+def model_id() -> str:
+    """Changes with the words, the weights and the questions that measured log-odds depend on."""
+    digest = hashlib.sha256(Path(str(weights.__file__)).read_bytes())
+    digest.update(resources.files(__package__).joinpath(QUESTIONS_FILE).read_bytes())
+    for path in sorted(Path(str(lexicon.__file__)).parent.rglob("*.t[xs][tv]")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def own_questions(documents: Sequence[Document]) -> list[str]:
@@ -138,6 +151,7 @@ def measure(ask: Ask, documents: Sequence[Document], *, size: int, wanted: int) 
         own=tuple(own),
         businesses=tuple(businesses),
         documents=size,
+        model=model_id(),
     )
 
 
@@ -207,8 +221,12 @@ def curve(measured: Mapping[str, Any]) -> list[CurvePoint]:
 def kept(
     previous: dict[str, Any] | None, *, changed: int, lost: bool, wanted: int
 ) -> dict[str, Any] | None:
-    """The ``previous`` measure, when the documents are almost the same; None to measure again."""
+    """The ``previous`` measure, when the documents are almost the same and this version judges as
+    that one did; None to measure again.
+    """
     if previous is None or lost or previous["wanted"] != wanted:
+        return None
+    if previous.get("model") != model_id():
         return None
     since = previous["changed"] + changed
     if since > _UNCHANGED * previous["documents"]:

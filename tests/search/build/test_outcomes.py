@@ -24,6 +24,7 @@ MEASURED = Measured(
     own=(0.2, 0.5),
     businesses=(),
     documents=9,
+    model="",
 ).json()
 
 

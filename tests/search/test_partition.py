@@ -141,9 +141,18 @@ def test_greetings_and_thanks_are_no_part_of_a_question() -> None:
         "help pls printer broken",
         "urgent!!! printer broken asap",
         "Hi all, printer broken :)",
+        "Good morning support team, printer broken, many thanks",
+        "Dear Sir or Madam, printer broken. Best regards",
     ):
-        assert found.expand(text, prefix=False).text.strip() == "printer broken"
-    for text in ("hi team", "Please pay", "thanks", "hello world app", "urgent printer jobs"):
+        assert found.expand(text, prefix=False).text.strip(" ,.") == "printer broken"
+    for text in (
+        "hi team",
+        "Please pay",
+        "thanks",
+        "hello world app",
+        "urgent printer jobs",
+        "good morning",
+    ):
         assert found.expand(text, prefix=False).text == text
 
 

@@ -44,11 +44,20 @@ _GREETINGS = _PLEASE | {"hi", "hey"}
 #: be what is asked for.
 _CALLS = frozenset({"hello", "dear", "urgent", "urgently"})
 _ADDRESSEES = frozenset(
-    ["all", "everyone", "everybody", "folks", "guys", "there", "team", "support"]
+    tuple(words.split())
+    for words in (
+        *("all", "everyone", "everybody", "folks", "guys", "there", "team", "support"),
+        *("support team", "sir", "madam", "sir or madam", "sir/madam"),
+    )
 )
+_LONGEST_ADDRESSEE = 3  # words
 #: The last of them is what remains of a smiley.
 _CLOSINGS = _PLEASE | {"asap", "thx", "thanks", "ty", "cheers", "regards", ""}
-_CLOSING_PAIRS = frozenset({("in", "advance"), ("any", "ideas"), ("thank", "you")})
+_OPENING_PAIRS = frozenset(("good", time) for time in ("morning", "afternoon", "evening", "day"))
+_CLOSING_PAIRS = frozenset(
+    {("in", "advance"), ("any", "ideas"), ("thank", "you"), ("many", "thanks")}
+    | {(warmth, "regards") for warmth in ("best", "kind", "warm")}
+)
 _LEAST_ASKED = 2  # words: of fewer, a greeting may be one
 
 
@@ -74,23 +83,41 @@ def without_courtesies(text: str) -> str:
     bare = [word.strip(".,;:!?()-").lower() for word in words]
     end = len(words)
     while end:
-        if bare[end - 1] in _CLOSINGS:
-            end -= 1
-        elif tuple(bare[max(end - 2, 0) : end]) in _CLOSING_PAIRS:
+        if tuple(bare[max(end - 2, 0) : end]) in _CLOSING_PAIRS:
             end -= 2
+        elif bare[end - 1] in _CLOSINGS:
+            end -= 1
         else:
             break
 
     start = 0
     while start < end - 1:
-        first, following = bare[start], bare[start + 1]
-        is_called = words[start].lower() != first or following in _ADDRESSEES
-        is_asking = first == "help" and following in _PLEASE
-        if first not in _GREETINGS and not is_asking and not (first in _CALLS and is_called):
+        greeting = _greeting(words[start], bare[start:end])
+        if not greeting:
             break
-        start += 2 if is_asking or (first not in _PLEASE and following in _ADDRESSEES) else 1
+        start += greeting
 
     if end - start < _LEAST_ASKED or end - start == len(words):
         return text
     ending = " " if end < len(words) or text[-1].isspace() else ""
     return " ".join(words[start:end]) + ending
+
+
+def _greeting(word: str, bare: list[str]) -> int:
+    """How many of these words greet, with whom they greet; ``word`` is the first as typed."""
+    first, pair = bare[0], tuple(bare[:2])
+    if pair in _OPENING_PAIRS:
+        return 2 + _addressee(bare[2:])
+    if first in _PLEASE:
+        return 1
+    if first == "help" and bare[1] in _PLEASE:
+        return 2
+    addressee = _addressee(bare[1:])
+    is_called = word.lower() != first or addressee > 0
+    return 1 + addressee if first in _GREETINGS or (first in _CALLS and is_called) else 0
+
+
+def _addressee(bare: list[str]) -> int:
+    """How many words, at the beginning of these, name whom somebody writes to."""
+    lengths = range(_LONGEST_ADDRESSEE, 0, -1)
+    return next((length for length in lengths if tuple(bare[:length]) in _ADDRESSEES), 0)

@@ -29,10 +29,16 @@ _NUMBER_ASKED = 0.2  # what a number gains where a number is asked for
 _ASKS_FOR_NUMBER = re.compile(r"\bhow (?:many|much|long|large|big|often|old|far)\b", re.IGNORECASE)
 #: Sentences that announce an answer and give none.
 _ANNOUNCES = re.compile(
-    r"(?:learn (?:how|about|more)\b|(?:use|see|read) this (?:article|page|guide)\b|"
+    r"(?:learn (?:how|about|more)\b|(?:first, )?let(?: us|['’]s)\b|"
+    r"(?:use|see|read) this (?:article|page|guide)\b|"
     r"(?:(?:in|on) )?this (?:article|page|guide|section)(?: |:)|(?:table of )?contents:)",
     re.IGNORECASE,
 )
+
+
+#: A number, and the word that says of what: "exit status 74", "IDE 2".
+_NUMBERED = re.compile(r"([^\W\d]+)[\s:#=]+(\d+)\b(?!\.\d)")
+_NUMBER = re.compile(r"\d+")
 
 
 class QueryCoverage:
@@ -89,6 +95,8 @@ def find_answer(
     for part in passage.quotable_before_more if continues else passage.quotable:
         if _ANNOUNCES.match(passage.stored.text, part.start):
             continue
+        if _names_another_number(query, f"{title}\n{passage.stored.text[part.start : part.end]}"):
+            continue
         own = _terms_within(words, part.start, part.end)
         own_share = coverage.share(own)
         is_opening = opens_section and part.is_first
@@ -106,6 +114,22 @@ def find_answer(
         if worth > best_worth:
             best, best_worth = part, worth
     return None if best is None else _quotation(words, best.start, best.end, best_worth)
+
+
+def _names_another_number(query: str, answer: str) -> bool:
+    """Whether ``answer`` is about another status, version or model than ``query`` asks for.
+
+    >>> _names_another_number("exit status 1", "The exit status 74 means that no board is there.")
+    True
+    """
+    numbered = _NUMBERED.findall(query.casefold())
+    if not numbered:
+        return False
+    answered: dict[str, set[str]] = {}
+    for word, number in _NUMBERED.findall(answer.casefold()):
+        answered.setdefault(word, set()).add(number)
+    numbers = set(_NUMBER.findall(answer))
+    return any(word in answered and number not in numbers for word, number in numbered)
 
 
 def _quotation(words: Sequence[MatchedWord], start: int, end: int, worth: float) -> Quotation:

@@ -29,13 +29,18 @@ _NEEDS_CONTEXT = re.compile(
     r"(?:otherwise|then|if (?:so|not)|in (?:this|that|both|either|these|those) (?:case|cases)|it|"
     r"its|this|that|these|those|they|their|he|she|both|but|however|instead|also|afterwards|"
     r"after that|for example|therefore|so|alternatively|additionally|another|finally|furthermore|"
-    r"you (?:can|may|could) also|once (?:this|that|done|identified))\b",
+    r"you (?:can|may|could) also|once (?:this|that|done|identified)|"
+    r"when (?:you(?:['’]re| are|['’]ve| have) )?(?:done|finished))\b",
     re.IGNORECASE,
 )
-#: Sentences that only lead to another page.
+#: Sentences that only lead to another page: "See also ...", "If you forgot it, see ...".
 _POINTS_ELSEWHERE = re.compile(
-    r"(?:there is more|see|read|more) (?:on|about|in|at|also)\b", re.IGNORECASE
+    r"(?:there is more|see|read|more) (?:on|about|in|at|also)\b|"
+    r"(?:for|if|to)\b[^,.!?\n]*, (?:please )?(?:check|read|refer to|see|visit)\b[^.!?\n]*[.!]?\Z",
+    re.IGNORECASE,
 )
+#: Introductions of lists of links, which answer nothing themselves.
+_INTRODUCES_LINKS = re.compile(r"\bfollowing (?:articles|guides|pages|sections)\b", re.IGNORECASE)
 #: Sentences that announce what follows; without it, they say nothing.
 _NEEDS_WHAT_FOLLOWS = re.compile(
     r"\b(?:following (?:code|commands?|examples?|instructions|lists?|methods?|ones?|options?|"
@@ -74,7 +79,7 @@ def quotable(passage: SectionPassage, *, continues: bool) -> tuple[Quotable, ...
     text, parts = passage.text, []
     opening = next((i for i, char in enumerate(text) if not char.isspace()), 0)
     for start, end in _parts(passage, continues=continues):
-        if _POINTS_ELSEWHERE.match(text, start):
+        if _POINTS_ELSEWHERE.match(text[start:end].rstrip()):
             continue
         first = _SENTENCE_END.search(text, start, end)
         has_digit = _DIGIT.search(text, start, end) is not None
@@ -94,7 +99,11 @@ def _parts(passage: SectionPassage, *, continues: bool) -> Iterator[TextRange]:
             continue
         if text[block.start : block.end].endswith((":", "：")):
             is_whole = following is not None and not (continues and following is blocks[-1])
-            if following is not None and following.kind is RegionKind.LIST and is_whole:
+            if _INTRODUCES_LINKS.search(text, block.start, block.end):
+                continue
+            if following is None or following.kind is not RegionKind.LIST or not is_whole:
+                continue
+            if not _breaks_off(text, following):
                 yield from _within(MAX_STEPS, _with_context(text, block, following.end, before))
             continue
         yield from _sentence_windows(text, block, before)
@@ -132,6 +141,12 @@ def _with_context(text: str, block: _Block, end: int, before: _Block | None) -> 
     if before is None or before.kind is not None or _NEEDS_CONTEXT.match(text, before.start):
         return None
     return before.start, end
+
+
+def _breaks_off(text: str, steps: _Block) -> bool:
+    """Whether the last step announces something that stands behind the list."""
+    last = text[: steps.end].rstrip().rsplit("\n", 1)[-1]
+    return last.endswith((":", "：")) and _NEEDS_WHAT_FOLLOWS.search(last) is not None
 
 
 def _within(length: int, span: TextRange | None) -> Iterator[TextRange]:

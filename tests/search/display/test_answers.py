@@ -99,14 +99,53 @@ def test_a_sentence_that_needs_what_follows_it_is_not_the_answer(text: str) -> N
     assert _answer("eject tray", text, title="Eject the tray") is None
 
 
-def test_a_sentence_that_only_leads_elsewhere_is_not_the_answer() -> None:
-    assert _answer("eject tray", "See also the page on how to eject the tray.") is None
+@pytest.mark.parametrize(
+    "text",
+    [
+        "See also the page on how to eject the tray.",
+        "If you don't know how to eject the tray, see Trays of a press.",
+        "For more ways to eject the tray, please refer to Trays of a press.",
+        "First, let us see how a press can eject the tray.",
+    ],
+)
+def test_a_sentence_that_only_leads_elsewhere_is_not_the_answer(text: str) -> None:
+    assert _answer("eject tray", text, title="Eject the tray") is None
+
+
+def test_a_sentence_that_answers_before_it_leads_elsewhere_is_the_answer() -> None:
+    text = "If the tray does not eject, see the manual, or turn the key twice. It beeps."
+    assert _answer("eject tray", text) == text
+
+
+def test_a_list_of_links_is_not_the_answer() -> None:
+    text = "To eject the tray, the following sections help you:\n\nOpen it\n\nClose it"
+    links = _region(RegionKind.LIST, text, "Open it\n\nClose it")
+    assert _answer("eject tray", text, links, title="Eject the tray") is None
+
+
+def test_the_end_of_a_procedure_is_not_the_answer() -> None:
+    text = "When you're finished, eject the tray with the lever on the left."
+    assert _answer("eject tray", text, title="Eject the tray") is None
+
+
+def test_what_is_said_of_another_number_is_not_the_answer() -> None:
+    text = "Tray error 74 means that the tray is not empty."
+    assert _answer("tray error 74", text) == text
+    assert _answer("tray error", text) == text
+    assert _answer("tray error 1", text) is None
+    assert _answer("error 5", "Tray error 4 or 5 means that it is full.") is not None
 
 
 def test_steps_come_with_the_sentence_that_introduces_them() -> None:
     text = "To eject the tray:\n\nStop the press.\n\nTurn the key.\n\nThen oil it."
     steps = _region(RegionKind.LIST, text, "Stop the press.\n\nTurn the key.")
     assert _answer("eject tray", text, steps) == text[: steps.end]
+
+
+def test_steps_that_end_with_an_announcement_are_not_quoted() -> None:
+    text = "To eject the tray:\n\nStop the press.\n\nChoose from the following options:"
+    steps = _region(RegionKind.LIST, text, "Stop the press.\n\nChoose from the following options:")
+    assert _answer("eject tray", text, steps) is None
 
 
 def test_a_list_that_may_go_on_in_another_passage_is_not_quoted() -> None:

@@ -113,7 +113,7 @@ class Cluster:
         lines = [json.dumps(line) for index, body in searches for line in ({"index": index}, body)]
         try:
             answers = _within(
-                seconds, lambda: self._answers("\n".join((*lines, "")), len(searches), seconds)
+                seconds, lambda: self._answers("\n".join((*lines, "")), searches, seconds)
             )
         except Exception as error:  # anything but the answer of a healthy cluster
             self.breaker.timed_out()
@@ -128,19 +128,25 @@ class Cluster:
             self.failure = ""
         return answers
 
-    def _answers(self, body: str, count: int, seconds: float) -> list[Mapping[str, Any]]:
+    def _answers(
+        self, body: str, searches: Sequence[Search], seconds: float
+    ) -> list[Mapping[str, Any]]:
         from urllib3 import Timeout
 
         answers: list[Mapping[str, Any]] = self._client.msearch(
             body=body, request_timeout=Timeout(total=seconds)
         )["responses"]
-        if len(answers) != count:
+        if len(answers) != len(searches):
             raise ValueError("the number of answers differs from the number of queries")
-        for answer in answers:
+        for (_, asked), answer in zip(searches, answers, strict=True):
             if "error" in answer:
                 raise ValueError(answer["error"]["reason"])
             if answer["timed_out"] or answer["_shards"]["failed"]:
                 raise ValueError("some shards did not answer")
+            if not asked.get("aggs", {}).keys() <= answer.get("aggregations", {}).keys():
+                raise ValueError("the counts are missing")
+            if not all("key" in hit.get("fields", {}) for hit in answer["hits"]["hits"]):
+                raise ValueError("the documents have no keys")
         return answers
 
     # --- building and administering

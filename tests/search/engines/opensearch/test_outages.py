@@ -50,6 +50,9 @@ class FakeCluster(BaseHTTPRequestHandler):
             self.answer(200, {"responses": [error] * count})
         elif self.mode == "some shards":
             self.answer(200, {"responses": [NO_HITS | {"_shards": {"failed": 1}}] * count})
+        elif self.mode == "other documents":
+            hits = {"hits": {"hits": [{"_id": "1", "_score": 1.0}]}}
+            self.answer(200, {"responses": [NO_HITS | hits] * count})
         else:
             self.answer_as_usual({"responses": [NO_HITS] * count})
 
@@ -131,6 +134,24 @@ def test_the_local_index_answers_instead(
         assert not suggestions.partial
         assert suggestions == alone.suggest(title)
     results, expected = portal.search('"sign-in page"'), alone.search('"sign-in page"')
+    assert (results.hits, results.total, results.facets) == (
+        expected.hits,
+        expected.total,
+        expected.facets,
+    )
+    assert engine.cluster.failure
+
+
+@pytest.mark.parametrize("mode", ["no counts", "other documents"])
+def test_an_answer_that_lacks_what_was_asked_is_none(
+    data: Path, cluster: tuple[str, type[FakeCluster]], mode: str
+) -> None:
+    address, handler = cluster
+    handler.mode = mode
+    engine = OpenSearchEngine(data, address)
+    results = Searcher(data, engine=engine, budget_ms=2000).search("sign in")
+    expected = Searcher(data, engine=EmbeddedEngine(data), budget_ms=2000).search("sign in")
+    assert expected.hits
     assert (results.hits, results.total, results.facets) == (
         expected.hits,
         expected.total,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -185,9 +186,9 @@ UPLOADS = Table(
     Column("ticket_id", Integer, ForeignKey("tickets.id"), nullable=False, index=True),
     reference_column("person_id", "people.id"),
     Column("name", Text, nullable=False),
-    Column("size", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
     # Of a file whose pieces are in a store; one in a folder is as long as what has arrived.
-    Column("arrived", Integer, nullable=False, server_default=text("0")),
+    Column("arrived", BigInteger, nullable=False, server_default=text("0")),
     instant_column("begun_at"),
     instant_column("attached_at", optional=True),
     Index(None, "person_id"),

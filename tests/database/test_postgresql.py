@@ -70,7 +70,9 @@ def execute(address: str, statement: str) -> None:
     engine.dispose()
 
 
-def test_a_new_database_has_the_tables_of_the_schema(address: str) -> None:
+def differences(address: str) -> list[object]:
+    """Between the tables of a database and those of the schema."""
+
     def type_differs(
         context: object, column: object, declared: object, stored: object, wanted: object
     ) -> bool | None:
@@ -87,8 +89,27 @@ def test_a_new_database_has_the_tables_of_the_schema(address: str) -> None:
     with warnings.catch_warnings(), engine.connect() as connection:
         warnings.simplefilter("ignore")  # the expression index of the queue cannot be read back
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, METADATA) == []
+        differing: list[object] = compare_metadata(context, METADATA)
     engine.dispose()
+    return differing
+
+
+def test_a_new_database_has_the_tables_of_the_schema(address: str) -> None:
+    assert differences(address) == []
+
+
+def test_an_older_database_gets_them(address: str) -> None:
+    for step in UNDO_0011:
+        execute(address, step)
+    assert differences(address) != []
+    open_database(address).close()
+    assert differences(address) == []
+
+
+UNDO_0011 = (
+    "ALTER TABLE uploads DROP COLUMN arrived, ALTER COLUMN size TYPE integer",
+    "UPDATE alembic_version SET version_num = '0010'",
+)
 
 
 def test_a_database_of_a_newer_version_is_refused(address: str) -> None:

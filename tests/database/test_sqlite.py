@@ -13,21 +13,20 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Integer, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kb.analytics.tables import FEEDBACK
 from kb.database import DATABASE_FILE, open_database
-from kb.database.metadata import COUNTERS, METADATA
+from kb.database.metadata import COUNTERS, METADATA, Instant
 from kb.database.migrations import HEAD
 from kb.database.migrations.upgrade import config
 from kb.database.sqlite.engine import SqliteDatabase
 from kb.database.sqlite.file import SqliteFile
 from kb.database.sqlite.file_lock import file_lock
 from kb.errors import Unavailable
-from kb.jobs.tables import INDEX_RUNS
-from kb.operations.tables import HEARTBEATS
-from kb.tickets.tables import EVENTS, POLICIES, TICKETS
+from kb.privacy.inventory import INVENTORY
+from kb.tickets.tables import EVENTS, TICKETS
 from kb.tickets.ticket import Upload
 from tests.world import FRIDAY, World, draft
 
@@ -44,16 +43,25 @@ def test_head_names_the_last_migration() -> None:
 
 
 def test_the_migrations_lead_to_the_tables_of_the_schema(database: SqliteDatabase) -> None:
+    def type_differs(
+        context: object, column: object, declared: object, stored: object, wanted: object
+    ) -> bool | None:
+        """SQLite has one whole number, of 64 bits; other types are compared as Alembic does."""
+        del context, column, declared
+        is_same = isinstance(stored, Integer) and isinstance(wanted, (Instant, Integer))
+        return False if is_same else None
+
     with warnings.catch_warnings(), database.read() as connection:
         warnings.simplefilter("ignore")  # the expression index of the queue cannot be read back
         # The tables of FTS5 are not SQLAlchemy's.
         ours = {
+            "compare_type": type_differs,
             "include_name": lambda name, kind, _: (
                 kind != "table" or not str(name).startswith("words")
-            )
+            ),
         }
         assert compare_metadata(MigrationContext.configure(connection, opts=ours), METADATA) == []
-        assert POLICIES.metadata is INDEX_RUNS.metadata is HEARTBEATS.metadata is METADATA
+        assert {holding.table.metadata for holding in INVENTORY} == {METADATA}
 
 
 def test_opening_again_changes_nothing(data: Path) -> None:

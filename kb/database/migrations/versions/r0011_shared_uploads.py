@@ -6,11 +6,16 @@ Written for SQLite and for PostgreSQL.
 from __future__ import annotations
 
 from alembic import op
-from sqlalchemy import Column, Integer, text
+from sqlalchemy import BigInteger, Column, Integer, text
 
 revision = "0011"
 down_revision = "0010"
 
+#: SQLite stores every whole number in 64 bits, so that its columns need no alteration.
+_BYTES = Integer().with_variant(BigInteger(), "postgresql")
+
 
 def upgrade() -> None:
-    op.add_column("uploads", Column("arrived", Integer, nullable=False, server_default=text("0")))
+    op.add_column("uploads", Column("arrived", _BYTES, nullable=False, server_default=text("0")))
+    if op.get_context().dialect.name == "postgresql":
+        op.alter_column("uploads", "size", type_=BigInteger(), existing_nullable=False)

@@ -4,10 +4,10 @@
 
 For each size: a full build; then one document whose text changes (twice), one that is added, one
 that gets another title and one that is removed; then one in a hundred whose text changes. Prints
-the megabytes that were written (of files that the generation before does not have), the seconds in
-the builder, those from its first call until a searcher that was already answering serves the
-change, and the CPU milliseconds that the request which comes first after the publish takes to open
-the new generation, and then to answer. Latent topics are kept where little changes (see
+the megabytes that were written (of files that the previous generation does not have), the seconds
+in the builder, the seconds from its first call until a running searcher serves the change, and the
+CPU milliseconds that the first request after the publish takes to open the new generation, and then
+to answer. Latent topics are kept where little changes (see
 ``kb.search.index.latent_topics``). All documents are public, or some belong to customers and staff
 (``three``), or to twelve groups (``groups``).
 """

@@ -1,4 +1,4 @@
-"""One edited page until another machine serves it: what travels, and how long it takes.
+"""What another machine fetches for one edited page, and the time until it serves the page.
 
     python -m bench.replicas [--sizes 10000 100000] [--edits 3] [--folder KEPT]
 
@@ -6,7 +6,7 @@ Writes a tree of Markdown pages, and publishes it with `kb index` and `kb index 
 from which another data folder follows with `kb index pull --every 1`. Then it edits one page after
 another. For each edit: the bytes of each file that differs from the last generation, the bytes that
 were pushed and pulled, and the seconds from the end of `kb index` until a searcher on the other
-folder shows the new word.
+folder finds the new word.
 """
 
 from __future__ import annotations

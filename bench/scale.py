@@ -8,7 +8,7 @@ each: as fast as they can, or with a pause of ``--pause`` seconds on average bet
 people do, which shows what one of them waits for on a machine that is not overloaded. Prints wall
 and CPU milliseconds of the writers (the server's CPU is not in it) and checks that no number is
 missing and none was given twice. After each ticket, the same writer saves one row of about as many
-bytes in a transaction of its own: what the machine and its disk take for that at this moment.
+bytes in a separate transaction, which shows how long the machine and its disk take at this moment.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from kb.tickets.tables import TICKETS
 from kb.tickets.ticket import Draft
 
 CONTENT = Path(__file__).parent.parent / "content"
-#: About what the log of the database gets for a ticket.
+#: About what the database writes to its log for a ticket.
 _TICKET_BYTES = 4_000
 NOW = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)
 

@@ -186,7 +186,7 @@ def _copy(postgresql: str, copies: int, count: int) -> None:
         for each, moved in shifts.items():
             names = [c.name for c in each.c]
             values = ", ".join(f"{n} + copy * {moved[n]}" if n in moved else n for n in names)
-            # In the order of their ids, as tickets are filed: what lies together is read together.
+            # In the order of their ids, as tickets are filed: neighbours on disk are read together.
             connection.execute(
                 text(
                     f"INSERT INTO {each.name} ({', '.join(names)}) SELECT {values} FROM "

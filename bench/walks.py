@@ -4,7 +4,7 @@
 publish and the suggestion that it leads to) under a profiler and counts calls whose caller and
 callee are different modules of this repository; ``--pairs`` lists the borders that are crossed
 most, and the modules of the deepest chain. A border between the program and a library does not
-count, in neither direction. "Deep" is the longest chain of such calls that was open at once. A file
+count in either direction. "Deep" is the longest chain of such calls that was open at once. A file
 is read in this process instead of a worker; what other threads do beside it (checksums, Whoosh) is
 not counted. The keystroke is the first with any of its words; of the next letter, only the last
 word is new.

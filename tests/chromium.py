@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-#: The shell comes first: it has no windows, and takes half of the processor time.
+#: The shell comes first: it has no windows, and uses half as much CPU time.
 NAMES = (
     "chromium-headless-shell",
     "chromium",
@@ -24,8 +24,9 @@ NAMES = (
     "google-chrome-stable",
     "chrome",
 )
-#: A whole Chromium makes windows that nobody sees; without these features, at least not two pages
-#: for the address bar of each. It heeds only the last list: the others are what Playwright names.
+#: A whole Chromium opens windows that nobody sees; without these features, it at least opens no
+#: pages for the address bar. It uses only the last list, so this one also contains what Playwright
+#: turns off.
 WITHOUT = (
     "WebUIOmniboxPopup,WebUIOmniboxAimPopup,AvoidUnnecessaryBeforeUnloadCheckSync,"
     "DestroyProfileOnBrowserClose,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,LensOverlay,"

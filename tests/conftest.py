@@ -31,7 +31,9 @@ settings.load_profile("askfirst")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--shuffle", metavar="SEED", help="Run the tests in a random order.")
     parser.addoption(
-        "--processor-time", action="store_true", help="Print which tests take the processor."
+        "--processor-time",
+        action="store_true",
+        help="Print the CPU time of folders and of the tests that use most.",
     )
 
 

@@ -1,7 +1,7 @@
-"""Which tests take the processor: a table at the end of a run with ``--processor-time``.
+"""Which tests use the most CPU time: tables at the end of a run with ``--processor-time``.
 
-It counts the test's own process and the processes that it started (browsers, servers, commands).
-pytest's ``--durations`` shows seconds on the clock instead, most of which tests wait for something,
+They count the test's own process and the processes that it starts (browsers, servers, commands).
+pytest's ``--durations`` shows wall time instead, most of which tests spend waiting for something,
 or for each other.
 """
 
@@ -27,7 +27,7 @@ def processor_seconds() -> float:
 
 
 def _running(process: int) -> float:
-    """Of the descendants that still run, and of theirs that have ended; only Linux tells."""
+    """Of the descendants that still run, and of their children that ended; only on Linux."""
     seconds = 0.0
     for children in Path(f"/proc/{process}/task").glob("*/children"):
         try:
@@ -59,7 +59,7 @@ class ProcessorTime:
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         now = processor_seconds()
-        # A browser that is killed takes what it counted with it.
+        # The CPU time of a browser that is killed is lost.
         report.user_properties.append((_PROPERTY, max(0.0, now - self._before)))
         self._before = now
         return report
@@ -68,10 +68,10 @@ class ProcessorTime:
         self._tests[report.nodeid] += float(str(dict(report.user_properties)[_PROPERTY]))
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        terminalreporter.section("processor seconds")
+        terminalreporter.section("CPU seconds by folder")
         total = {"all tests, without starting pytest": sum(self._tests.values())}
         _print_largest(terminalreporter, by_folder(self._tests) | total)
-        terminalreporter.section(f"the {_SLOWEST} tests that took most")
+        terminalreporter.section(f"the {_SLOWEST} tests with the most CPU seconds")
         _print_largest(terminalreporter, self._tests, _SLOWEST)
 
 

@@ -1,4 +1,4 @@
-"""The table of what each test takes of the processor."""
+"""The CPU time of each test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ print(flush=True)
 input()"""
 
 
-@pytest.mark.skipif(not Path("/proc").exists(), reason="only Linux tells of running processes")
+@pytest.mark.skipif(not Path("/proc").exists(), reason="only Linux counts running processes")
 def test_a_process_counts_while_it_runs_and_once_when_it_has_ended() -> None:
     before = processor_seconds()
     with subprocess.Popen(

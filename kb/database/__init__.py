@@ -65,8 +65,8 @@ class Database(Protocol):
     def join_reads(self) -> AbstractContextManager[None]:
         """Makes one transaction of everything that this thread reads in the block.
 
-        A server is then asked to begin and to end only one. Writes are not part of it, and the
-        reads do not see them. Blocks cannot be nested.
+        This saves round trips to a server. Writes are not part of the transaction, and its reads
+        do not see them. Blocks cannot be nested.
         """
 
     def next_value(self, connection: Connection, counter: str) -> int:

@@ -14,7 +14,7 @@ def or_change(
     update: tuple[str, ...],
     add: tuple[str, ...],
 ) -> Executable:
-    """Makes a statement that inserts, of either dialect, an upsert."""
+    """Turns an INSERT of either dialect into an upsert."""
     changed: Executable
     if not update and not add:
         changed = statement.on_conflict_do_nothing(index_elements=keys)

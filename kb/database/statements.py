@@ -34,8 +34,8 @@ TableRows: TypeAlias = Sequence[Mapping[str, Any]]
 class Statements(Protocol):
     """The statements that differ between databases. The functions below describe them.
 
-    Those that save many rows are executed with what ``parameters`` makes of the rows, whose columns
-    are ``names``; ``key`` is that of an update.
+    Those that save many rows are executed with the result of ``parameters``. ``names`` are the
+    columns of the rows, and ``key`` is the column that identifies a row to update.
     """
 
     def insert(self, table: Table, names: tuple[str, ...]) -> Executable: ...
@@ -84,7 +84,7 @@ def upsert(
 
     Columns in ``update`` take the new value, those in ``add`` grow by it; with neither, the
     existing row stays as it is. All rows have the same columns, and ``keys`` name a unique
-    constraint; with ``update`` or ``add``, no two rows have the same.
+    constraint; with ``update`` or ``add``, no two rows have the same keys.
     """
     rows = [rows] if isinstance(rows, Mapping) else rows
     if rows:

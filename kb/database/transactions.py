@@ -19,7 +19,7 @@ from kb.database.busy import database_busy
 from kb.errors import KbError
 
 Begin: TypeAlias = Callable[[], AbstractContextManager[Connection]]
-#: From an error, and whether the transaction writes.
+#: Takes an error, and whether the transaction writes.
 Translate: TypeAlias = Callable[[BaseException | None, bool], KbError | None]
 
 

@@ -57,8 +57,8 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _searcher(data: str | None, audience: str) -> tuple[Searcher, SearchEngine]:
-    """A searcher, and its engine. Raises Invalid for an audience that no document names: a typo
-    would be answered as a customer is.
+    """A searcher, and its engine. Raises Invalid for an audience that no document names: with a
+    typo, the answer would be that for a customer.
     """
     settings = load_settings(data=data)
     engine = search_engine(settings.data, settings.search_cluster)
@@ -180,7 +180,7 @@ def _print_considered(considered: Considered) -> None:
 
 
 def _print_json(engine: SearchEngine, shape: dict[str, Any]) -> None:
-    """Prints the answer of the routes, and for operators why another engine gave it."""
+    """Prints the same JSON as the API, and why the local index answered instead of the cluster."""
     fallback = engine.fallback()
     warnings = {"warnings": [fallback]} if fallback else {}
     click.echo(json.dumps(shape | warnings, ensure_ascii=False, indent=1))

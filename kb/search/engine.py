@@ -145,8 +145,8 @@ class Display(Protocol):
         """The documents with excerpts."""
 
     def answer(self, document: int, shown: int) -> Answer | None:
-        """What of a document, whose passage to show is ``shown``, answers the query word for word;
-        None when nothing clearly does.
+        """The part of a document that clearly answers the query, word for word; None if none does.
+        ``shown`` is the passage to show.
         """
 
 
@@ -258,8 +258,8 @@ class SearchEngine(Protocol):
         """
 
     def fallback(self) -> str:
-        """Why the last answer did not come from the server that should give it; "" if it did. Asks
-        no server.
+        """Why the last answer did not come from the configured search server; "" if it did, or if
+        there is none. Sends no request.
         """
 
     def writer(self, **options: Unpack[WriterOptions]) -> IndexWriter:

@@ -101,7 +101,7 @@ class BeyondWords:
 
 
 class Meanings:
-    """Documents by what a query means, whatever their words; none in an index without meanings."""
+    """Finds documents by the meaning of a query; none in an index without meanings."""
 
     def __init__(self, embeddings: Embeddings | None) -> None:
         self._embeddings = embeddings
@@ -118,11 +118,11 @@ class Meanings:
         return self._embeddings.nearest(meaning, least)
 
     def found(self, query: ExpandedQuery) -> Documents:
-        """What a search finds, though it may have none of the words."""
+        """What a search finds even if a document has none of the words."""
         return self.near(self.of(query), weights.MEANING_FOUND)
 
     def nearness(self, query: ExpandedQuery, document: int) -> Scores:
-        """The cosine of a query and each passage of a document; empty where none is compared."""
+        """The cosine of a query and each passage of a document; empty if none is compared."""
         meaning = self.of(query)
         if self._embeddings is None or meaning is None:
             return NO_COSINES

@@ -30,15 +30,14 @@ PASSAGE_K1 = 0.3  # in a passage it counts which words are there, hardly how oft
 MIX = MappingProxyType(
     {"words": 0.40, "passage": 0.25, "letters": 0.22, "topics": 0.13, "meaning": 0.50}
 )
-#: The same for threads, where these prevail: mostly that they have the words. They are long and
-#: drift, so that a passage of nearly any thread means about what is asked, and their titles are
-#: questions that begin like all others.
+#: The same for threads, in a partition with more threads than articles: words count most. Threads
+#: are long and change their subject, so nearly every thread has a passage that is close in meaning,
+#: and the titles of threads are questions that begin alike.
 THREAD_MIX = MappingProxyType(
     {"words": 0.40, "passage": 0.25, "letters": 0.10, "topics": 0.07, "meaning": 0.10}
 )
-MEANING_READ = (
-    0.75  # what meaning counts, of articles, once the sentence encoder has read the query
-)
+#: The weight of meaning in ``MIX`` once the sentence encoder has read the query.
+MEANING_READ = 0.75
 #: A part whose best candidate scores less is divided by this: where no title resembles the query,
 #: the best of them is not a match. Only for parts that are cosines; sums of idfs have no scale of
 #: their own.

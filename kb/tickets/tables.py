@@ -187,7 +187,7 @@ UPLOADS = Table(
     reference_column("person_id", "people.id"),
     Column("name", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
-    # Of a file whose pieces are in a store; one in a folder is as long as what has arrived.
+    # Bytes of a file whose pieces are in a store. For one in a folder, its length is the number.
     Column("arrived", BigInteger, nullable=False, server_default=text("0")),
     instant_column("begun_at"),
     instant_column("attached_at", optional=True),

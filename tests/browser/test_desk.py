@@ -37,7 +37,7 @@ def test_what_an_agent_types_survives_another_action_and_a_reload(
     expect(desk.locator("[data-assignee='Bob Baker']")).to_be_visible()
     expect(desk.locator("#reply-body")).to_have_value("Half a reply")
     desk.fill("#reply-body", "Half a reply, and more")
-    # On a busy machine, what was filled in may be saved before the last letter is typed.
+    # On a busy machine, the filled-in text may be saved before the last letter is typed.
     with desk.expect_response(lambda answer: "more." in (answer.request.post_data or "")):
         desk.locator("#reply-body").press("End")
         desk.locator("#reply-body").type(".")

@@ -14,8 +14,8 @@ from tests.search.kernels import numpy_loops
 
 @pytest.fixture(scope="session")
 def compiled() -> Iterator[Loops]:
-    """Nothing that uses them may make the compiler run again: for other types than those of an
-    index it takes seconds, in a test as in a request.
+    """The compiled loops. No test may have one compiled again for types that an index does not
+    have: this takes seconds, in a test as in a request.
     """
     loops = compiled_loops()
     types = _compiled_types(loops)
@@ -24,7 +24,7 @@ def compiled() -> Iterator[Loops]:
 
 
 def _compiled_types(loops: Any) -> dict[str, int]:
-    """For how many combinations of types each loop is compiled in this process."""
+    """The number of type signatures that each loop is compiled for in this process."""
     return {name: len(getattr(loops, name).signatures) for name in loops.__all__}
 
 

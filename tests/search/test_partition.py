@@ -121,7 +121,7 @@ def test_an_unknown_word_is_read_as_its_nearest_neighbour() -> None:
     assert (found.bm25.score_all(expanded.terms) > 0).tolist() == [True, True, False]
 
 
-def test_a_slip_in_an_inflection_that_no_document_has_is_corrected() -> None:
+def test_a_typo_in_an_inflection_that_no_document_has_is_corrected() -> None:
     found = partition_of([document("doc/a", "Lock the vault"), document("doc/b", "Other")])
     for typo, meant in (("lockks", "locks"), ("lokcing", "locking")):
         expanded = found.expand(typo, prefix=False)
@@ -129,7 +129,7 @@ def test_a_slip_in_an_inflection_that_no_document_has_is_corrected() -> None:
         assert (found.bm25.score_all(expanded.terms) > 0).tolist() == [True, False]
 
 
-def test_greetings_and_thanks_are_no_part_of_a_question() -> None:
+def test_greetings_and_thanks_are_not_part_of_a_question() -> None:
     found = partition_of(
         [
             document("doc/a", "Printer"),

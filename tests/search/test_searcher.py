@@ -44,7 +44,7 @@ def test_nothing_is_suggested_where_nothing_fits(centre: Searcher) -> None:
     )
 
 
-def test_titles_that_begin_the_same_are_listed_by_their_ends_and_then_by_id(tmp_path: Path) -> None:
+def test_titles_that_begin_alike_are_listed_by_the_rest_and_then_by_id(tmp_path: Path) -> None:
     begins = "How to set the " + "very " * 12  # longer than what lists are sorted by first
     titles = {
         "a": f"{begins}10",

@@ -1,7 +1,7 @@
 """The statements of ``kb.database.statements`` in PostgreSQL's dialect.
 
-Many rows are sent as one array for each column, in one statement: a statement for each row costs
-both sides more than the row itself.
+Many rows are sent in one statement, with an array for each column: a statement for each row takes
+client and server more time than the row itself.
 """
 
 from __future__ import annotations
@@ -86,9 +86,9 @@ def _array(column: Column[Any], written: ColumnElement[Any]) -> ColumnElement[An
 
 
 class _ArrayLiteral(TypeDecorator[Sequence[Any]]):
-    """An array in PostgreSQL's own notation, which ``write`` writes each value in.
+    """An array as a PostgreSQL literal; ``write`` formats each value.
 
-    psycopg takes ten times as long to write one.
+    psycopg takes ten times as long to format an array.
     """
 
     impl = Text
@@ -110,7 +110,7 @@ def _quote(item: str) -> str:
     return f'"{escaped}"'
 
 
-#: Type of a column -> how its values are written in an array; all others, as Python writes them.
+#: Type of a column -> how its values are formatted in an array; those of other types with ``str``.
 _WRITERS: Mapping[type, Callable[[Any], str]] = {
     Text: _quote,
     JSON: lambda item: _quote(json.dumps(item)),

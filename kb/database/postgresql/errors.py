@@ -25,8 +25,8 @@ def server_error(
 ) -> KbError | None:
     """The error to show for one of the server or the connection; None for a bug of ours.
 
-    ``server`` is the database's address without its password. Whoever only reads is not told that
-    something may have been saved.
+    ``server`` is the database's address without its password. If the transaction only reads, the
+    error does not say that something may have been saved.
     """
     if error is None or not type(error).__module__.startswith("psycopg"):
         return None

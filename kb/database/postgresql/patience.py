@@ -24,8 +24,8 @@ _FRESH = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds to wait: ``connect`` for a new connection (at least 2, the minimum of libpq), and as
-    long for the addresses of the server's name, ``ping`` to check that a pooled connection still
+    """Seconds to wait: ``connect`` for a new connection (at least 2, the minimum of libpq), and the
+    same time to resolve the server's host name; ``ping`` to check that a pooled connection still
     works, and ``answer`` for a statement.
 
     A statement may take long, but a working server accepts connections meanwhile. After each
@@ -67,10 +67,10 @@ def limit_waiting(engine: Engine, patience: Patience) -> None:
 
 
 def _resolved(options: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-    """``options`` with the addresses of the server, which psycopg then does not ask for.
+    """``options`` with the IP addresses of the server, so that psycopg does not resolve its name.
 
-    The resolver of the system waits for its name servers as long as it is configured to, often half
-    a minute, and cannot be interrupted.
+    The system's resolver waits for the DNS servers as long as it is configured to, often half a
+    minute, and cannot be interrupted.
     """
     from psycopg.conninfo import conninfo_attempts
     from psycopg.errors import OperationalError
@@ -87,7 +87,7 @@ def _resolved(options: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     try:
         attempts = answer.result(seconds)
     except TimeoutError:
-        raise OperationalError("timeout: no answer of a name server") from None
+        raise OperationalError("timeout: no answer from a DNS server") from None
 
     lists = {
         name: ",".join(str(attempt[name]) for attempt in attempts)

@@ -1,6 +1,6 @@
 """The statements of ``kb.database.statements`` in SQLite's dialect.
 
-It has no round trips to save, so that many rows are as many executions of one statement.
+There are no round trips to save, so one statement is executed once for each row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from kb.database.on_conflict import or_change
 
-#: The parameter of an update that says which row; those that are named like columns are new values.
+#: The parameter that identifies the row to update; those named like columns are new values.
 _KEY = "row_key"
 
 

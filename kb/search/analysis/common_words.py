@@ -40,8 +40,8 @@ PROBLEM_WORDS = frozenset(_PROBLEMS.split())
 
 _PLEASE = frozenset({"please", "pls", "plz", "kindly"})
 _GREETINGS = _PLEASE | {"hi", "hey"}
-#: Greetings only before an addressee or a punctuation mark: "hello world" and "urgent tickets" may
-#: be what is asked for.
+#: Greetings only before an addressee or a punctuation mark: somebody may look for "hello world" or
+#: "urgent tickets".
 _CALLS = frozenset({"hello", "dear", "urgent", "urgently"})
 _ADDRESSEES = frozenset(
     tuple(words.split())
@@ -51,14 +51,14 @@ _ADDRESSEES = frozenset(
     )
 )
 _LONGEST_ADDRESSEE = 3  # words
-#: The last of them is what remains of a smiley.
+#: The empty word is what remains of a smiley.
 _CLOSINGS = _PLEASE | {"asap", "thx", "thanks", "ty", "cheers", "regards", ""}
 _OPENING_PAIRS = frozenset(("good", time) for time in ("morning", "afternoon", "evening", "day"))
 _CLOSING_PAIRS = frozenset(
     {("in", "advance"), ("any", "ideas"), ("thank", "you"), ("many", "thanks")}
     | {(warmth, "regards") for warmth in ("best", "kind", "warm")}
 )
-_LEAST_ASKED = 2  # words: of fewer, a greeting may be one
+_LEAST_ASKED = 2  # words that must remain: a shorter question may itself be a greeting
 
 
 def without_problem(text: str) -> str:
@@ -73,8 +73,8 @@ def without_problem(text: str) -> str:
 
 
 def without_courtesies(text: str) -> str:
-    """What somebody asks, without the words that open and close a letter; ``text`` itself where
-    hardly anything else is left.
+    """``text`` without greetings at its beginning and thanks at its end; ``text`` itself if hardly
+    anything else would be left.
 
     >>> without_courtesies("hi guys, printer broken thx!!"), without_courtesies("hello world app")
     ('printer broken ', 'hello world app')

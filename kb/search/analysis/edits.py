@@ -48,7 +48,7 @@ def is_two_edits(a: str, b: str) -> bool:
 
 
 def swapped(word: str) -> set[str]:
-    """``word`` with each two neighbours swapped."""
+    """``word`` with two neighbouring letters swapped, in every position."""
     return {f"{word[:i]}{word[i + 1]}{word[i]}{word[i + 2 :]}" for i in range(len(word) - 1)}
 
 

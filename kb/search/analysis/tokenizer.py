@@ -202,7 +202,7 @@ def unfinished_word(text: str) -> str:
 
 
 class TypedText(NamedTuple):
-    """A query, read once."""
+    """A query and its words, so that each query is tokenised only once."""
 
     text: str
     indexed: list[str]  # see ``index_words``
@@ -291,7 +291,7 @@ _MAX_CACHED_STEMS = 500_000
 
 
 class Stemming(Protocol):
-    """Words to stems: by the rules of a language, or as the documents of a partition have them."""
+    """Finds the stems of words, by the rules of a language or by the documents of a partition."""
 
     def stem(self, word: str, /) -> str:
         """The stem of ``word``; "" for a stop word."""

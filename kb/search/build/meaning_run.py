@@ -173,7 +173,7 @@ def _refine(
         save_arrays(target, refined)
 
     if edited.size:
-        taken = rows[edited] >= 0  # of removed ones there are no passages
+        taken = rows[edited] >= 0  # removed documents have no passages
         of_edited = _packed(meanings, firsts, rows[edited][taken])
         del of_edited["meaning_model"]  # that of the large file
         edits |= {f"edited_{name}": values for name, values in of_edited.items()}

@@ -17,10 +17,10 @@ from kb.search.display.passage_text import PassageText
 from kb.search.display.quotable import Quotable
 from kb.search.display.snippets import MatchedWord, Matches, Terms, WeightedTerm
 
-#: Share of the query, by idf, that the answer explains together with its title and heading: a
-#: document that is sure to answer says it in other words than the query's, too.
+#: Share of the query, by idf, that the answer contains together with its title and heading. It is
+#: low, because a document that certainly answers may use other words than the query.
 _MIN_EXPLAINED = 0.3
-#: Share that the answer itself holds; less is enough at the beginning of a section.
+#: Share that the answer itself contains; less is enough at the beginning of a section.
 _MIN_OWN_SHARE = 0.25
 _FIRST_OF_SECTION = 0.5  # what the first sentences of a section gain, times what its heading holds
 _FIRST_SENTENCE = 0.1  # what it gains by what its first sentence holds
@@ -80,8 +80,8 @@ def find_answer(
 
     ``matches`` finds the words that its terms stand for.
     ``opens_section`` says that the passage is the first of its section, ``continues`` that another
-    passage of the section follows. The first sentences of a section are its answer, whichever words
-    they have.
+    passage of the section follows. The first sentences of a section can be its answer even if they
+    contain none of the query's words.
     """
     headings = "\n".join((title, *passage.stored.path))
     above = _all_terms(matches.words(folded_text(headings)))

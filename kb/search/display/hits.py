@@ -23,11 +23,11 @@ from kb.search.index.document_store import DocumentStore
 from kb.search.results import Answer, Hit, NearDuplicate, Passage, Placed
 from kb.search.scoring.near_duplicates import MAX_NAMED, NearDuplicates
 
-_SECTION_PASSAGES = 8  # before one that may answer, among which its section is taken to begin
-#: Cosines of a question and passages. Of 118 cards of six help centres that a person read, a third
-#: did not answer, most of them from the wrong section; with these two, one in seven.
+_SECTION_PASSAGES = 8  # how far back the beginning of a passage's section is looked for
+#: Cosines of a question and passages. Without these limits, a third of 118 quoted answers in six
+#: help centres did not answer, most of them from the wrong section; with them, one in seven.
 _LEAST_NEARNESS = 0.3  # of the nearest passage of a document that is quoted
-_AS_NEAR = 0.03  # less than that of the nearest is as near
+_AS_NEAR = 0.03  # a passage whose cosine is lower by at most this counts as equally near
 NEARBY = 3  # passages before and after the best one among which prose is looked for
 #: Documents and passages that are kept as they are shown: of each, some thousand characters.
 _KEPT = 512
@@ -200,11 +200,11 @@ class HitDisplay:
     # --- answers
 
     def answer(self, document: int, shown: int) -> Answer | None:
-        """What of a document answers the query word for word; None when nothing clearly does.
+        """The part of a document that clearly answers the query, word for word; None if none does.
 
-        It is looked for in the passage that is ``shown`` for it, in the one that means most nearly
-        what is asked, and at the beginnings of their sections. In a thread without an accepted
-        answer nothing does.
+        It is looked for in the passage that is ``shown``, in the one that is closest in meaning to
+        the query, and at the beginnings of their sections. A thread without an accepted answer
+        never answers.
         """
         card = self._texts.card(document)
         if card.solved is False:
@@ -240,8 +240,8 @@ class HitDisplay:
     def _likely_passages(self, card: _Card, document: int, shown: int) -> list[int]:
         """The passages of a document in which an answer is looked for, counted from its first.
 
-        A passage can hold every word of a question in a section about something else. So the one
-        that is ``shown`` counts only if none means much more nearly what is asked, unless that is
+        A passage can contain every word of a question in a section about something else. Therefore,
+        the ``shown`` passage counts only if no other is much closer in meaning, or if that one is
         in the same section.
         """
         nearness = self._nearness(document)[slice(*card.shown)]

@@ -31,8 +31,8 @@ _LANGUAGE_PART = re.compile(
 )
 _SUFFIX = re.compile(r"(\.[a-z]{2}(-[a-z]{2,4})?)?\.\w{1,8}(\.gz)?$", re.IGNORECASE)
 _DIGITS = re.compile(r"(\d+)")
-#: What a part of a title begins with in its key: below any letter, so that a word comes before
-#: those that begin with it.
+#: The first byte of each part of a title in its key. It is lower than any letter, so that a word is
+#: sorted before longer words that begin with it.
 _NUMBER, _TEXT = b"\x01", b"\x02"
 #: What a title may begin with that nobody looks it up by.
 _OPENING = re.compile(r"^\W+")

@@ -96,8 +96,8 @@ class Manifest:
         return json.dumps(values | {"seal": _seal(values)})
 
     def for_replicas(self) -> Self:
-        """Without the ledger, which is large, changes at each build, and is of use only where the
-        sources are.
+        """The manifest without the ledger, which is large, changes at each build, and is only
+        needed where the sources are.
         """
         files = {name: row for name, row in self.files.items() if name != LEDGER_FILE}
         return replace(self, files=files)
@@ -135,8 +135,8 @@ class Generation:
         return visible
 
     def ledger(self) -> dict[str, Any]:
-        """What the indexer noted about its sources, in a format of its own; {} for a generation
-        that was pulled from another machine.
+        """What the indexer recorded about its sources, in the indexer's own format; {} for a
+        generation that was pulled from another machine.
         """
         if LEDGER_FILE not in self.manifest.files:
             return {}

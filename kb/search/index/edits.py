@@ -39,9 +39,9 @@ def may_have_edits(documents: int) -> bool:
 
 
 def vacancies(of_kind: int, documents: int) -> int:
-    """How many vacant numbers follow the documents of a kind, of which there are ``of_kind``.
+    """How many vacant numbers follow the ``of_kind`` documents of a kind.
 
-    ``documents`` are those of the partition. A kind that it does not have gets none.
+    ``documents`` is how many the whole partition has. A kind without documents gets no numbers.
     """
     if not of_kind or not may_have_edits(documents):
         return 0
@@ -102,7 +102,7 @@ class Edited(NamedTuple):
 class EditedDocuments:
     """The data of edited documents, which count from 0 in the order of their numbers.
 
-    Of removed ones there is none.
+    Removed documents have no data.
     """
 
     def __init__(self, arrays: Arrays) -> None:

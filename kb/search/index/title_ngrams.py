@@ -181,8 +181,8 @@ def pack_edited_titles(
     """Arrays of edited documents, to stand beside those of the large file, which are ``last`` (see
     ``index.edits``).
 
-    Their ``numbers`` are ascending; the title of a removed one is empty. N-grams are as rare as
-    they are in the large file, and those that it does not have as rare as one can be.
+    Their ``numbers`` are ascending; the title of a removed one is empty. N-grams have the idf that
+    they have in the large file, and new n-grams the highest idf.
     """
     new = _count(titles, spill)
     idf = _idfs(new, last["title_lengths"].size, last, spill)
@@ -243,7 +243,7 @@ def _differing(
     now: tuple[Pointers, Ngrams, NDArray[np.uint8]],
     then: tuple[Pointers, Ngrams, NDArray[np.uint8]],
 ) -> NDArray[np.bool_]:
-    """Which titles have other n-grams, or another number of any, than they had."""
+    """Which titles have other n-grams than before, or another count of one."""
     sizes = np.diff(now[0])
     is_other = np.asarray(sizes != np.diff(then[0]))
     same_size = np.flatnonzero(~is_other)

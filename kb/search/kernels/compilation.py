@@ -50,7 +50,7 @@ def _loaded(folder: Path | None) -> Loops:
     # numba reads it when a loop is defined.
     config: Any = numba.config
     config.CACHE_DIR = str(folder) if folder else ""
-    was_compiled = "kb.search.kernels.numba_loops" in sys.modules  # for who has a spare folder
+    was_compiled = "kb.search.kernels.numba_loops" in sys.modules  # with another folder
     from kb.search.kernels import numba_loops
 
     if was_compiled:

@@ -1,6 +1,6 @@
-"""The loop in which the sentence encoder spends its time: rows times weights of eight bits.
+"""The loop that takes most of the sentence encoder's time: rows times 8-bit weights.
 
-``layout.Loops`` says what it does.
+``layout.Loops`` specifies it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import numpy as np
 
 from kb.search.kernels.compiled import compiled
 
-#: The largest sum, and the largest weight.
+#: The largest sum of 32 bits, and the largest absolute weight.
 _SUM, _WEIGHT = 2**31 - 1, 128
 
 
 @compiled
 def _to_steps(row: Any, steps: Any) -> Any:
-    """Fill in ``steps``, of which the largest is as large as can be summed; returns their size."""
+    """Quantises ``row`` into ``steps``, as finely as the sum allows; returns the size of a step."""
     most = np.float32(min(2**15 - 1, _SUM // (_WEIGHT * row.size)))
     largest = np.float32(0)
     for k in range(row.size):
@@ -42,7 +42,7 @@ def project(rows: Any, weights: Any, scales: Any, bias: Any) -> Any:
         for i in range(rows.shape[0]):
             row, total = steps[i], np.int32(0)
             for k in range(weight.size):
-                # numba would go on in 64 bits, of which a processor multiplies half as many.
+                # numba would continue in 64 bits; a CPU multiplies half as many of these at once.
                 total = np.int32(total + np.int32(row[k]) * np.int32(weight[k]))
             projected[i, o] = np.float32(total) * (sizes[i] * scales[o]) + bias[o]
     return projected

@@ -335,8 +335,8 @@ class Loops(Protocol):
         bias: NDArray[np.float32],
         /,
     ) -> NDArray[np.float32]:
-        """``rows`` times the transpose of ``weights``, of which each row has a scale, and ``bias``.
+        """``rows`` times the transpose of ``weights``, whose rows have ``scales``, plus ``bias``.
 
-        Each row is multiplied as whole numbers, of 16 bits or as many as 32 bits can add up, so
-        that a product is the same on every processor.
+        Each of ``rows`` is quantised to integers of at most 16 bits, small enough for their
+        products to be added in 32 bits, so that the result is the same on every CPU.
         """

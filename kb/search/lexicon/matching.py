@@ -180,8 +180,8 @@ class Lexicon:
     # --- what somebody typed
 
     def respelled(self, words: Iterable[str]) -> dict[str, str]:
-        """Those of ``words`` that were meant otherwise: short forms that were typed without their
-        apostrophe, with it; or the words of entries.
+        """Those of ``words`` that are typed wrong, and what is meant: a short form with its
+        apostrophe, or the word of an entry.
 
         >>> shipped_lexicon().respelled(["cant", "avater", "want"])
         {'cant': "can't", 'avater': 'avatar'}
@@ -192,8 +192,8 @@ class Lexicon:
         return {word: other for word, other in others if other}
 
     def written_out(self, text: str) -> str:
-        """``text`` without short forms, by which meanings are compared: what reads word pieces
-        makes nothing of "cant".
+        """``text`` with its short forms written out, to compare meanings: an encoder that reads
+        word pieces does not understand "cant".
 
         >>> shipped_lexicon().written_out("i cant log in, it doesn't work")
         'i cannot log in, it does not work'

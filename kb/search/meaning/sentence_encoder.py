@@ -1,9 +1,9 @@
 """Sentence encoder: texts to directions; texts that mean about the same point about the same way.
 
 all-MiniLM-L6-v2: six layers of a transformer (Vaswani et al., 2017; Wang et al., 2020) and the mean
-over the pieces of a text. The weights stay the whole numbers of eight bits that the model file has,
-which a question reads in less time than it would read larger ones. 3 ms for a question, 20 to 40 ms
-for a passage: for index runs, and for questions at a pause.
+over the pieces of a text. The weights stay the 8-bit integers of the model file, which take less
+time to read from memory than floats. A question takes 3 ms and a passage 20 to 40 ms, so the
+encoder is used in index runs, and for questions at a pause.
 """
 
 from __future__ import annotations

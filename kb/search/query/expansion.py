@@ -39,7 +39,7 @@ from kb.search.query_terms import ExpandedQuery, QueryTerm
 MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
 #: A word counts as often as it was said, up to this: no sum may outgrow 32 bits (see ``bm25``).
 MAX_REPETITIONS = 12
-_MIN_INFLECTED = 5  # letters of a word that may hold a slip in an inflection
+_MIN_INFLECTED = 5  # letters of a word whose inflection may have a typo
 #: What each part of a word that was split counts.
 _SPLIT = 0.8
 #: What a word counts that says only that there is a problem.
@@ -81,8 +81,8 @@ class QueryExpander:
         return query if prefix else replace(query, settled=True)
 
     def _respelled(self, text: str, lexicon: Lexicon) -> str:
-        """The words that no document here has as they were meant: with the apostrophe that they
-        lack, or as the lexicon spells them.
+        """``text``, with each word that no document here has as it was meant: with the apostrophe
+        that it lacks, or as the lexicon spells it.
         """
         typed = text.split(" ")
         words = [word.lower() for word in typed]
@@ -200,9 +200,7 @@ def _can_be_missed(word: str, lexicon: Lexicon) -> bool:
 
 
 class _Corrections:
-    """What unknown words were meant to be, by the words of one partition: never another word than
-    one that exists.
-    """
+    """Corrects unknown words, only to words that the documents of one partition have."""
 
     def __init__(self, arrays: Arrays, vocabulary: Vocabulary) -> None:
         self._vocabulary, self._surfaces = vocabulary, vocabulary.surfaces
@@ -212,7 +210,7 @@ class _Corrections:
         self.of = functools.lru_cache(_CACHED_TERMS)(self._speller.corrections)
 
     def term(self, word: str) -> QueryTerm | None:
-        """An unknown ``word`` as those that it may stand for; None where there are none."""
+        """An unknown ``word`` as the words that it may stand for; None if there are none."""
         corrections = self.of(word)
         if corrections:
             return self._any_of(word, corrections)
@@ -231,8 +229,8 @@ class _Corrections:
         return QueryTerm(word, stems, shares, corrected=best)
 
     def _inflected(self, word: str) -> QueryTerm | None:
-        """A word as it is inflected nowhere here, with a letter too many or two swapped: "lockks"
-        where documents have only "lock".
+        """A typo (a letter too many, or two swapped) in an inflection that no document here has:
+        "lockks" where documents have only "lock".
         """
         if not is_correctable(word) or len(word) < _MIN_INFLECTED:
             return None

@@ -24,8 +24,8 @@ FormHashes = NDArray[np.uint32]  # [forms], ascending
 FormWords = NDArray[np.int32]  # [forms], the number of the word, ascending within a hash
 
 _MAX_CORRECTIONS = 3
-#: The letters of words that may hold two slips: in a shorter one, they make other words.
-_TWO_SLIPS = range(8, 21)
+#: The lengths of words that may have two typos: in a shorter word, two typos make another word.
+_TWO_TYPOS = range(8, 21)
 #: Of words that were written as one: the letters of each, and how many words.
 _MIN_PART, _MAX_PARTS = 3, 4
 #: In a small help centre a word of a single document may be what was meant; in a large one most of
@@ -104,8 +104,8 @@ class Speller:
         return self._filed_under(word, _forms(word), is_one_edit)
 
     def farther_corrections(self, word: str) -> list[tuple[int, float]]:
-        """The same for a long word with two slips, none of them in its first letter."""
-        if not is_correctable(word) or len(word) not in _TWO_SLIPS:
+        """The same for a long word with two typos, neither of them in its first letter."""
+        if not is_correctable(word) or len(word) not in _TWO_TYPOS:
             return []
         forms = {form for each in (word, *shortened(word)) for form in _forms(each)}
         return self._filed_under(word, forms, is_two_edits)

@@ -58,7 +58,7 @@ class SynonymExpander:
         return joined
 
     def applied(self, query: ExpandedQuery, readings: Sequence[Reading]) -> ExpandedQuery:
-        """``query`` with all that its ``readings`` mean here, in another language too."""
+        """``query`` with everything that its ``readings`` mean here, also in another language."""
         translation = self._translation(query, readings) if query.unknown else ""
         if translation:
             query = _without_function_words(replace(query, meant=translation))

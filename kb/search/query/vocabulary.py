@@ -1,8 +1,8 @@
 """Vocabulary: the words that the documents of one partition have, and the stems they stand for.
 
 A word that its documents have stands for the stem that it got when the index was built, in
-whichever language. Another one is tried in each of the partition's languages: so no language needs
-to be guessed from a few typed words, and nothing is learnt from what the asker may not see.
+whichever language. Any other word is tried in each of the partition's languages: no language has to
+be guessed from a few typed words, and nothing is learnt from documents that the asker may not see.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Vocabulary:
         return [known[word] for word in words]
 
     def read(self, words: Sequence[str]) -> list[Word]:
-        """``look_up`` for words that are hardly asked for again."""
+        """``look_up`` for words that are unlikely to come again; they are not remembered."""
         surfaces = zip(words, self.surfaces.find_all(words), strict=True)
         numbers = {word: int(self._surface_stem[each]) for word, each in surfaces if each >= 0}
         texts = self._stems.words_at(numbers.values())

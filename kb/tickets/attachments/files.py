@@ -41,7 +41,7 @@ class Attachments:
         self._contents: Contents = SharedContents(store, local) if store else local
         # Beside the others, so that storing a large file takes only a name.
         local_pieces = LocalPieces(folder.parent / "uploads")
-        #: Of large files that arrive.
+        #: The pieces of large files whose upload has not ended.
         self.pieces: Pieces = SharedPieces(store, local_pieces) if store else local_pieces
 
     def put(self, files: Iterable[Upload]) -> tuple[Attachment, ...]:

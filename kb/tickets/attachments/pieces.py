@@ -1,7 +1,7 @@
 """Where the pieces of large files are until their upload ends: a folder, or a shared store.
 
-Whoever sends a file may reach another machine with each request: in a store, the next piece can
-arrive anywhere. How much has arrived and who may send is not known here (see ``unfinished``).
+Each request of an upload may reach another machine: with a store, every machine can receive the
+next piece. How much has arrived and who may send is decided elsewhere (see ``unfinished``).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _BLOB = 4 * 1024 * 1024  # bytes of a file in the store that are written at once
 _FREE_SPACE = 1024**3  # bytes that no upload may use up: tickets must still be saved
 _PREFIX = "uploads/"
 
-#: Notes that a file has arrived from one offset up to another; False if somebody else has sent what
-#: follows the first.
+#: Records that the bytes between two offsets have arrived; False if another request has already
+#: recorded bytes from the first offset on.
 Advance = Callable[[int, int], bool]
 
 
@@ -45,11 +45,13 @@ class Pieces(Protocol):
         """An empty file that will have ``size`` bytes."""
 
     def arrived(self, ref: str, noted: int) -> int | None:
-        """How much of a file there is, of which ``noted`` bytes were noted; None if it is gone."""
+        """How many bytes of a file have arrived, of which ``noted`` were recorded; None if it is
+        gone.
+        """
 
     def append(self, ref: str, size: int, offset: int, stream: ByteStream, advance: Advance) -> int:
-        """Adds what the stream has, and returns how much has arrived. What was read before the
-        stream broke off is kept.
+        """Adds what the stream contains, and returns how much has arrived. If the stream breaks
+        off, what was read before is kept.
 
         Raises Conflict for an offset that is not the end of the file, or while another request
         writes to it.
@@ -140,15 +142,15 @@ class LocalPieces:
 
 
 class SharedPieces:
-    """A store, in which a file is some blobs; their names say where they begin and end.
+    """A store, in which a file is several blobs; their names contain the offsets of their bytes.
 
-    A blob counts once its end was noted. One that was never noted, of a request that died or came
-    too late, has bytes of the same file.
+    A blob counts once its end is recorded. A blob of a request that died or came too late is never
+    recorded, and does no harm: it contains bytes of the same file.
     """
 
     def __init__(self, store: BlobStore, local: LocalPieces) -> None:
         self._store = store
-        self._local = local  # of uploads that began before the store was set: nobody reads them
+        self._local = local  # files of uploads that began before the store was set; only removed
 
     def begin(self, ref: str, size: int) -> None:
         """Nothing is there until the first piece."""
@@ -191,7 +193,7 @@ class SharedPieces:
             yield whole
 
     def _chain(self, ref: str, size: int) -> list[str]:
-        """The blobs that are the whole file, one after another."""
+        """The names of blobs that make up the whole file, in order."""
         before: dict[int, tuple[int, str]] = {}  # end -> start and name
         for start, end, name in sorted(
             (*_bounds(name), name) for name, _ in self._store.names(f"{_PREFIX}{ref}.")

@@ -1,7 +1,7 @@
 """Large files that arrive in pieces, and the upload links of the tickets that take them.
 
-The next piece of a file begins where the last one ended. Where the pieces are, ``pieces`` says; who
-may send, and what becomes of a complete file, is decided in ``kb.tickets.actions.large_files``.
+The next piece of a file begins where the last one ended. ``pieces`` knows where they are stored;
+``kb.tickets.actions.large_files`` decides who may send, and what becomes of a complete file.
 """
 
 from __future__ import annotations

@@ -170,8 +170,8 @@ class TicketLists:
     def _by_due(
         self, condition: ColumnElement[bool], limit: int, now: dt.datetime
     ) -> tuple[TicketRow, ...]:
-        """The first of the urgent tickets and the first of the others: the index of the queue has
-        both in this order, so that the rest is neither read nor sorted.
+        """The first active tickets by due time, read as the first urgent ones and the first others:
+        the index of the queue has both in this order, so the rest is neither read nor sorted.
         """
         rows: list[Any] = []
         with self._database.read() as connection:

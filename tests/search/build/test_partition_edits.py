@@ -42,7 +42,7 @@ SIZE, NUMBERS_OF_KIND = 30, 20
 
 @dataclass(frozen=True)
 class Page:
-    """A page, of which everything but the id may change."""
+    """A page; everything but its id may change."""
 
     number: int
     word: str  # of its title
@@ -76,8 +76,8 @@ def first_pages() -> dict[int, Page]:
     }
 
 
-#: What becomes of a page: it is gone, hidden, or has another title, text and product; there is a
-#: new page, which all or only staff see, for each number that no page has.
+#: The change of a page: it is removed, hidden, or gets another title, text and product. For a
+#: number that no page has, a page is added, which everybody or only staff can see.
 changes = st.dictionaries(
     st.integers(0, SIZE + 9),
     st.none()
@@ -122,7 +122,9 @@ def edit_small_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def written_whole() -> Iterator[None]:
-    """Write all as one file, with the measures of the last one although documents were lost."""
+    """Writes everything as one file, with the statistics of the previous one even if documents were
+    removed.
+    """
     previous_partition = IndexBuilder._previous_partition
 
     def without_loss(*arguments: Any) -> PreviousPartition | None:
@@ -180,11 +182,11 @@ def public_pages(pages: dict[int, Page]) -> list[Page]:
 
 @settings(max_examples=6, deadline=None)
 @given(steps=st.lists(changes, min_size=1, max_size=4))
-def test_whatever_becomes_of_pages_answers_are_those_of_one_file(steps: list[Changes]) -> None:
-    """Pages come, change, are hidden and go, and edits and the large file become one between them.
+def test_after_any_changes_answers_are_those_of_one_file(steps: list[Changes]) -> None:
+    """Pages are added, changed, hidden and removed, and edits are merged in between.
 
-    What the public gets is the same as if all had been one file, and not one byte of it tells
-    whether there are hidden pages.
+    The public gets the same answers as from one file, and no byte of its files depends on hidden
+    pages.
     """
     pages, number = first_pages(), SIZE
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
@@ -222,7 +224,7 @@ def test_whatever_becomes_of_pages_answers_are_those_of_one_file(steps: list[Cha
                 base_pages = pages
 
 
-def test_what_an_edit_takes_away_is_not_found_any_more(tmp_path: Path) -> None:
+def test_what_an_edit_removes_is_no_longer_found(tmp_path: Path) -> None:
     pages = first_pages()
     published(tmp_path, pages.values())
     edited = pages | {4: replace(pages[4], word="quokka", text="button wombat")}
@@ -235,7 +237,7 @@ def test_what_an_edit_takes_away_is_not_found_any_more(tmp_path: Path) -> None:
             assert searcher.suggest(query, doubt=-99.0).hits[0].id == "faq/004"
 
 
-def test_a_removed_page_is_nowhere_and_its_words_are_no_completions(tmp_path: Path) -> None:
+def test_a_removed_page_and_its_words_are_no_longer_offered(tmp_path: Path) -> None:
     pages = first_pages() | {30: Page(30, "quokka", "button wombat", product="Secret")}
     published(tmp_path, pages.values())
     others = {number: page for number, page in pages.items() if number != 30}

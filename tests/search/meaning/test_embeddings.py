@@ -74,7 +74,9 @@ def test_a_question_finds_the_page_that_says_it_in_other_words(tmp_path: Path) -
         ("it doesnt find the account ", "it does not find the account "),
     ],
 )
-def test_a_text_means_what_it_was_read_as(tmp_path: Path, typed: str, meant: str) -> None:
+def test_a_text_has_the_meaning_of_its_corrected_form(
+    tmp_path: Path, typed: str, meant: str
+) -> None:
     with Searcher.on(published(tmp_path, PAGES)) as searcher:
         reader: Any = searcher._current().index.reader(PUBLIC)
         one, other = (

@@ -26,7 +26,7 @@ def test_a_typo_finds_the_word_that_was_meant() -> None:
         assert spelling.corrections(typo) == [(1, 1.0)], typo
 
 
-def test_two_slips_are_corrected_in_long_words_only() -> None:
+def test_two_typos_are_corrected_in_long_words_only() -> None:
     spelling = speller(language=9, close=3)
     assert spelling.corrections("lengguage") == []
     assert spelling.farther_corrections("lengguage") == [(1, 1.0)]

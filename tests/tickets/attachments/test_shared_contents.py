@@ -146,7 +146,7 @@ class LostConnection(io.BytesIO):
         return data
 
 
-def test_an_upload_that_began_at_one_machine_ends_at_another(
+def test_an_upload_that_began_on_one_machine_ends_on_another(
     store: BlobStore, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces, "_BLOB", 1000)

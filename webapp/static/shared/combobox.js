@@ -159,8 +159,8 @@ export class Suggestions {
     }
 
     await this.options.ready?.();
-    // An answer to a query that is no longer in the input is dropped, in whatever order the network delivers; and one
-    // to an earlier request about the same query, unless nothing is shown for it yet.
+    // An answer to a query that is no longer in the input is dropped, in whatever order the network delivers. An answer
+    // to an earlier request for the same query is shown only if no other answer to this query is shown yet.
     const isLast = request === this.request;
     if (query === this.query() && (isLast || (answer && query !== this.answeredQuery))) this.show(answer);
   }

@@ -1,4 +1,4 @@
-"""How much has arrived of large files whose pieces are in a store.
+"""How many bytes have arrived of large files whose pieces are in a store.
 
 Written for SQLite and for PostgreSQL.
 """

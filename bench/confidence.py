@@ -41,7 +41,7 @@ from scipy.optimize import minimize
 
 from bench import corpora, natural, sites
 from kb.search import evaluation, weights
-from kb.search.build.calibration import foreign_questions
+from kb.search.build.calibration import foreign_questions, foreign_tenth
 from kb.search.documents import PUBLIC
 from kb.search.query.parser import MAX_QUERY_LENGTH
 from kb.search.results import Placed
@@ -112,7 +112,7 @@ class Shown:
     """What is shown for the questions of one site, as shares.
 
     Also the log-odds that a tenth of its unanswerable questions exceeds, and those that a tenth of
-    the bundled foreign questions exceeds.
+    the bundled foreign questions exceeds, clipped as for its threshold.
     """
 
     right: float
@@ -170,7 +170,7 @@ def shown_of(site: sites.Site, *, settled: bool) -> Shown:
         silent,
         float(np.mean(false)),
         float(np.quantile(outside, 0.9)),
-        float(np.quantile(foreign, 0.9)),
+        foreign_tenth(foreign),
     )
 
 

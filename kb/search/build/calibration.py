@@ -191,10 +191,15 @@ def expected_false(foreign: Sequence[float], grid: NDArray[np.float64]) -> NDArr
     exceeds are estimated from those that a tenth of the foreign ones exceeds.
     """
     offset, slope = weights.OUT_OF_SCOPE_TENTH
-    tenth = float(np.quantile(foreign, 0.9)) if foreign else weights.FOREIGN_TENTHS[0]
-    tenth = offset + slope * float(np.clip(tenth, *weights.FOREIGN_TENTHS))
+    tenth = offset + slope * foreign_tenth(foreign)
     spread = weights.OUT_OF_SCOPE_SPREAD
     return np.asarray(1 / (1 + 9 * np.exp((grid - tenth) / spread)))
+
+
+def foreign_tenth(foreign: Sequence[float]) -> float:
+    """The log-odds that a tenth of ``foreign`` questions exceeds, clipped to what was measured."""
+    low, high = weights.FOREIGN_TENTHS
+    return float(np.clip(np.quantile(foreign, 0.9), low, high)) if foreign else low
 
 
 @dataclass(frozen=True, slots=True)

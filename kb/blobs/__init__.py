@@ -25,9 +25,6 @@ class BlobStore(Protocol):
     def __str__(self) -> str:
         """For messages; without secrets."""
 
-    def size(self, name: str) -> int | None:
-        """The bytes of a blob; None when there is none."""
-
     def read(self, name: str) -> bytes | None:
         """A small blob as a whole, None when there is none."""
 

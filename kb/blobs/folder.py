@@ -20,13 +20,6 @@ class FolderStore:
     def __str__(self) -> str:
         return str(self._folder)
 
-    def size(self, name: str) -> int | None:
-        with self._errors():
-            try:
-                return self._path(name).stat().st_size
-            except FileNotFoundError:
-                return None
-
     def read(self, name: str) -> bytes | None:
         with self._errors():
             try:

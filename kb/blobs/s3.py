@@ -51,12 +51,6 @@ class S3Store:
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
 
-    def size(self, name: str) -> int | None:
-        with self._errors(), contextlib.suppress(_NoBlob), self._absence():
-            head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + name)
-            return int(head["ContentLength"])
-        return None
-
     def read(self, name: str) -> bytes | None:
         with self._errors(), contextlib.suppress(_NoBlob), self._absence():
             found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)

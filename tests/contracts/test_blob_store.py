@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from kb.blobs import BlobStore, open_store
+from kb.blobs.compressed import download_compressed, upload_compressed
 from kb.errors import Misconfigured, Unavailable
 
 
@@ -17,25 +18,40 @@ def test_what_was_written_is_read_and_what_was_not_is_none(
 ) -> None:
     store.write("a/b.json", b"{}")
     assert store.read("a/b.json") == b"{}"
-    assert store.size("a/b.json") == 2
     assert store.read("a/nothing") is None
-    assert store.size("a/nothing") is None
     assert not store.download("a/nothing", tmp_path / "file")
 
 
 def test_a_later_write_replaces_the_first(store: BlobStore) -> None:
     store.write("CURRENT", b"1")
     store.write("CURRENT", b"22")
-    assert (store.read("CURRENT"), store.size("CURRENT")) == (b"22", 2)
+    assert store.read("CURRENT") == b"22"
 
 
 def test_a_file_goes_there_and_comes_back(store: BlobStore, tmp_path: Path) -> None:
     file = tmp_path / "large"
     file.write_bytes(bytes(range(256)) * 40_000)  # 10 MB: in parts, with S3
     store.upload("objects/x", file)
-    assert store.size("objects/x") == file.stat().st_size
     assert store.download("objects/x", tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == file.read_bytes()
+
+
+def test_a_compressed_file_is_never_unpacked_beyond_its_size(
+    store: BlobStore, tmp_path: Path
+) -> None:
+    file, copy = tmp_path / "file", tmp_path / "copy"
+    file.write_bytes(bytes(5_000_000))
+    moved = upload_compressed(store, "objects/x.gz", file, tmp_path)
+    assert 0 < moved < 50_000
+    assert download_compressed(store, "objects/x.gz", copy, 5_000_000) == moved
+    assert copy.read_bytes() == file.read_bytes()
+
+    for size in (10, 4_999_999, 5_000_001):
+        assert download_compressed(store, "objects/x.gz", copy, size) is None
+        assert copy.stat().st_size <= size
+    store.write("objects/y.gz", b"<html>Sign in</html>")
+    assert download_compressed(store, "objects/y.gz", copy, 20) is None
+    assert download_compressed(store, "objects/z.gz", copy, 20) is None
 
 
 def test_names_are_listed_by_prefix_with_their_time(store: BlobStore) -> None:

@@ -4,10 +4,12 @@ A generation is immutable and its manifest names every file with its SHA-256, so
 once under its hash, whichever generations have it, and a machine fetches only what it lacks. In the
 store::
 
-    objects/SHA256                the files of generations
+    objects/SHA256.gz             the files of generations, compressed; the hash is of the file
     media/NAME                    images of articles, whose names are hashes of their content
     generations/NAME.json         the sealed manifest without the ledger, and the images' names
     CURRENT                       the name of the generation that machines pull
+
+Earlier versions pushed ``objects/SHA256`` as they are; a record tells which of both it needs.
 
 A push writes ``CURRENT`` last, and a pull publishes as a build does: whoever is interrupted, or
 cannot reach the store, leaves what was live as it was.
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from kb.blobs import BlobStore
+from kb.blobs.compressed import download_compressed, upload_compressed
 from kb.disk import file_identity, sync
 from kb.errors import Conflict, NotFound, Unavailable
 from kb.search.generations.checksums import sha256
@@ -38,8 +41,10 @@ from kb.search.generations.generation import (
     Manifest,
     write_errors_as_unavailable,
 )
+from kb.temporary_folder import temporary_folder
 
 _CURRENT = "CURRENT"
+_SHARED = ("objects/", "media/")  # prefixes of what several generations use
 #: How long files stay that no generation in the store needs, for pulls that have begun.
 _GRACE = 3600  # seconds
 
@@ -77,15 +82,20 @@ def push(
         raise NotFound(generations.absence())
 
     manifest = generation.manifest.for_replicas()
-    moved = [
-        _upload(store, _object(digest), generation.path / name, size, full=full)
-        for name, (size, digest) in manifest.files.items()
-    ]
+    # A blob is whole where there is one: its name is enough.
+    held = set() if full else {name for prefix in _SHARED for name, _ in store.names(prefix)}
+    moved = []
+    with temporary_folder("askfirst-push-") as scratch:
+        for name, (_, digest) in manifest.files.items():
+            blob = _object(digest, is_compressed=True)
+            if blob not in held:
+                moved.append(upload_compressed(store, blob, generation.path / name, scratch))
+                held.add(blob)  # two files may have the same content
     images = sorted(path for path in media.glob("*") if path.is_file())
-    moved += [
-        _upload(store, f"media/{path.name}", path, path.stat().st_size, full=full)
-        for path in images
-    ]
+    for path in images:
+        if f"media/{path.name}" not in held:
+            store.upload(f"media/{path.name}", path)
+            moved.append(path.stat().st_size)
 
     record = _record(manifest, [path.name for path in images])
     before = store.read(_CURRENT)
@@ -97,7 +107,7 @@ def push(
             store.delete(other)
     _remove_surplus(store, keep)
     changed = before is None or before.decode(errors="replace").strip() != generation.name
-    return Transfer(generation.name, sum(map(bool, moved)), sum(moved), changed)
+    return Transfer(generation.name, len(moved), sum(moved), changed)
 
 
 def pull(generations: Generations, media: Path, store: BlobStore, *, keep: int) -> Transfer:
@@ -108,30 +118,30 @@ def pull(generations: Generations, media: Path, store: BlobStore, *, keep: int) 
     holds is damaged. What is damaged here is fetched anew.
     """
     name = _current_name(store)
-    manifest_text, images = _read_record(store, name)
+    record = _Record.read(store, name)
     with write_errors_as_unavailable():
         generations.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with generations.lock():
             live = generations.published_name()
-            moved = _pull_images(store, media, images)
+            moved = _pull_images(store, media, record.images)
             if name in generations.names():
-                _refuse_another(generations.path(name), json.loads(manifest_text))
+                _refuse_another(generations.path(name), json.loads(record.manifest_text))
                 if not _is_sound(generations, name):  # it serves nobody, and is fetched anew
                     _remove_generation(generations, name)
             if name not in generations.names():
-                moved += _pull_generation(generations, store, name, manifest_text)
+                moved += _pull_generation(generations, store, name, record)
             if generations.published_name() != name:
                 generations.point_to(name)
             for surplus in generations.surplus(keep):
                 _remove_generation(generations, surplus)
-    return Transfer(name, sum(map(bool, moved)), sum(moved), changed=live != name)
+    return Transfer(name, len(moved), sum(moved), changed=live != name)
 
 
 # --- the store
 
 
-def _object(digest: str) -> str:
-    return f"objects/{digest}"
+def _object(digest: str, *, is_compressed: bool) -> str:
+    return f"objects/{digest}.gz" if is_compressed else f"objects/{digest}"
 
 
 def _record_name(generation: str) -> str:
@@ -139,15 +149,8 @@ def _record_name(generation: str) -> str:
 
 
 def _record(manifest: Manifest, images: list[str]) -> bytes:
-    return json.dumps({"manifest": manifest.text(), "media": images}).encode()
-
-
-def _upload(store: BlobStore, name: str, file: Path, size: int, *, full: bool) -> int:
-    """The bytes that moved: none when the store has the file, by its size."""
-    if not full and store.size(name) == size:
-        return 0
-    store.upload(name, file)
-    return size
+    record = {"manifest": manifest.text(), "media": images, "compressed": True}
+    return json.dumps(record).encode()
 
 
 def _current_name(store: BlobStore) -> str:
@@ -162,30 +165,40 @@ def _current_name(store: BlobStore) -> str:
     return name
 
 
-def _read_record(store: BlobStore, name: str) -> tuple[str, list[str]]:
-    record = store.read(_record_name(name))
-    try:
-        values = json.loads(record or b"")
-        images = [str(image) for image in values["media"]]
-        if any("/" in image or image.startswith(".") for image in images):
-            raise ValueError(images)
-        return str(values["manifest"]), images
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(store, _record_name(name)) from error
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A generation in the store."""
+
+    manifest_text: str
+    images: list[str]
+    is_compressed: bool
+
+    @classmethod
+    def read(cls, store: BlobStore, name: str) -> _Record:
+        record = store.read(_record_name(name))
+        try:
+            values = json.loads(record or b"")
+            images = [str(image) for image in values["media"]]
+            if any("/" in image or image.startswith(".") for image in images):
+                raise ValueError(images)
+            return cls(str(values["manifest"]), images, values.get("compressed") is True)
+        except (ValueError, KeyError, TypeError) as error:
+            raise _damaged(store, _record_name(name)) from error
 
 
 def _remove_surplus(store: BlobStore, keep: int) -> None:
     """Records of all but the newest ``keep``, and then the files that no record has."""
     records = sorted((name for name, _ in store.names("generations/")), reverse=True)
-    for record in records[keep:]:
-        store.delete(record)
+    for name in records[keep:]:
+        store.delete(name)
 
     used: set[str] = set()
-    for record in records[:keep]:
-        manifest_text, images = _read_record(store, Path(record).stem)
-        used |= {_object(digest) for _, digest in json.loads(manifest_text)["files"].values()}
-        used |= {f"media/{image}" for image in images}
-    for prefix in ("objects/", "media/"):
+    for name in records[:keep]:
+        record = _Record.read(store, Path(name).stem)
+        files = json.loads(record.manifest_text)["files"].values()
+        used |= {_object(digest, is_compressed=record.is_compressed) for _, digest in files}
+        used |= {f"media/{image}" for image in record.images}
+    for prefix in _SHARED:
         for name, written_at in list(store.names(prefix)):
             if name not in used and time.time() - written_at > _GRACE:
                 store.delete(name)
@@ -236,12 +249,12 @@ def _pull_images(store: BlobStore, media: Path, images: list[str]) -> list[int]:
 
 
 def _pull_generation(
-    generations: Generations, store: BlobStore, name: str, manifest_text: str
+    generations: Generations, store: BlobStore, name: str, record: _Record
 ) -> list[int]:
     """The bytes of each file that was fetched; generations that are here have the others."""
     here = _files_by_digest(generations)
     with _building(generations.folder) as folder:
-        (folder / MANIFEST_FILE).write_text(manifest_text, "utf-8")
+        (folder / MANIFEST_FILE).write_text(record.manifest_text, "utf-8")
         sync(folder / MANIFEST_FILE)
         manifest = _manifest(store, folder, name)
 
@@ -251,16 +264,25 @@ def _pull_generation(
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if digest in here and _link(here[digest], target):
                 continue
-            found = store.download(_object(digest), target)
-            if not found or target.stat().st_size != size or sha256(target) != digest:
-                raise _damaged(store, _object(digest))
+            blob = _object(digest, is_compressed=record.is_compressed)
+            transferred = _fetch(store, blob, target, size, record.is_compressed)
+            if transferred is None or sha256(target) != digest:
+                raise _damaged(store, blob)
             here[digest] = target
-            moved.append(size)
+            moved.append(transferred)
         for parent in {(folder / file).parent for file in manifest.files} | {folder}:
             sync(parent)
         identities = {file: file_identity(folder / file) for file in manifest.files}
         generations.adopt(folder, manifest, identities)
     return moved
+
+
+def _fetch(store: BlobStore, blob: str, target: Path, size: int, is_compressed: bool) -> int | None:
+    """The bytes that moved; None if this is not a blob of a file of ``size`` bytes."""
+    if is_compressed:
+        return download_compressed(store, blob, target, size)
+    found = store.download(blob, target)
+    return size if found and target.stat().st_size == size else None
 
 
 @contextlib.contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -102,6 +104,27 @@ def test_the_ledger_stays_where_the_sources_are(
     assert (generation.path / LEDGER_FILE).exists()
 
 
+def test_files_travel_compressed_and_a_store_of_an_earlier_version_is_read(
+    editor: Path, portal: Path, store: BlobStore, tmp_path: Path
+) -> None:
+    pushed = push(editor, store)
+    (name,) = (tmp_path / "store" / "generations").iterdir()
+    record = json.loads(name.read_text())
+    files = json.loads(record["manifest"])["files"]
+    assert pushed.bytes < sum(size for size, _ in files.values())
+
+    for path in (tmp_path / "store" / "objects").iterdir():
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    del record["compressed"]
+    name.write_text(json.dumps(record))
+    pull(portal, store)
+    assert answers(portal) == answers(editor) != []
+
+    push(editor, store)
+    assert pull(tmp_path / "another portal", store) == pushed
+
+
 def test_a_rollback_is_pulled_too(editor: Path, portal: Path, store: BlobStore) -> None:
     push(editor, store)
     publish(editor, [*ARTICLES[:2]])
@@ -139,6 +162,12 @@ def _cut_objects(folder: Path) -> None:
         path.write_bytes(path.read_bytes()[:-1])
 
 
+def _swell_objects(folder: Path) -> None:
+    """Each unpacks to more than the manifest says."""
+    for path in (folder / "objects").iterdir():
+        path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()) + bytes(9)))
+
+
 def _lose_objects(folder: Path) -> None:
     for path in (folder / "objects").iterdir():
         path.unlink()
@@ -172,6 +201,7 @@ def _garble_current(folder: Path) -> None:
     [
         _damage_objects,
         _cut_objects,
+        _swell_objects,
         _lose_objects,
         _garble_record,
         _garble_all_records,
@@ -231,4 +261,5 @@ def test_the_store_keeps_as_many_generations_as_asked(
         for name in kept.names()[:2]
         for _, digest in kept.verified(name).manifest.for_replicas().files.values()
     }
-    assert {name for name, _ in store.names("objects/")} == {f"objects/{digest}" for digest in used}
+    objects = {name for name, _ in store.names("objects/")}
+    assert objects == {f"objects/{digest}.gz" for digest in used}

@@ -46,7 +46,7 @@ def test_the_migrations_lead_to_the_tables_of_the_schema(database: SqliteDatabas
     def type_differs(
         context: object, column: object, declared: object, stored: object, wanted: object
     ) -> bool | None:
-        """SQLite has one whole number, of 64 bits; other types are compared as Alembic does."""
+        """SQLite has one integer type, of 64 bits; Alembic compares the other types."""
         del context, column, declared
         is_same = isinstance(stored, Integer) and isinstance(wanted, (Instant, Integer))
         return False if is_same else None

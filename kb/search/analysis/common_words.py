@@ -56,7 +56,7 @@ _CLOSINGS = _PLEASE | {"asap", "thx", "thanks", "ty", "cheers", "regards", ""}
 _OPENING_PAIRS = frozenset(("good", time) for time in ("morning", "afternoon", "evening", "day"))
 _CLOSING_PAIRS = frozenset(
     {("in", "advance"), ("any", "ideas"), ("thank", "you"), ("many", "thanks")}
-    | {(warmth, "regards") for warmth in ("best", "kind", "warm")}
+    | {(adjective, "regards") for adjective in ("best", "kind", "warm")}
 )
 _LEAST_ASKED = 2  # words that must remain: a shorter question may itself be a greeting
 
@@ -104,7 +104,9 @@ def without_courtesies(text: str) -> str:
 
 
 def _greeting(word: str, bare: list[str]) -> int:
-    """How many of these words greet, with whom they greet; ``word`` is the first as typed."""
+    """How many words at the beginning are a greeting, recipient included; ``word`` is the first as
+    typed.
+    """
     first, pair = bare[0], tuple(bare[:2])
     if pair in _OPENING_PAIRS:
         return 2 + _addressee(bare[2:])
@@ -118,6 +120,6 @@ def _greeting(word: str, bare: list[str]) -> int:
 
 
 def _addressee(bare: list[str]) -> int:
-    """How many words, at the beginning of these, name whom somebody writes to."""
+    """How many words at the beginning name the recipient, such as "support team"."""
     lengths = range(_LONGEST_ADDRESSEE, 0, -1)
     return next((length for length in lengths if tuple(bare[:length]) in _ADDRESSEES), 0)

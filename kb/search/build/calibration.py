@@ -56,7 +56,7 @@ class Measured:
     ``wanted`` of 100 questions without an answer may be shown something. The probability of an
     answer is that of the model after ``slope`` and ``offset``. ``businesses`` are the ones that the
     site may be about, which did not count; ``documents`` how many there were, and ``changed`` how
-    many of them are others now. ``model`` is what judged (see ``model_id``).
+    many of them have changed since. ``model`` is the ``model_id`` of the version that measured.
     """
 
     threshold: float
@@ -95,7 +95,7 @@ def foreign_questions() -> tuple[ForeignQuestion, ...]:
 
 @functools.cache
 def model_id() -> str:
-    """Changes with the words, the weights and the questions that measured log-odds depend on."""
+    """A hash of the lexicon, the weights and the questions: measured log-odds depend on these."""
     digest = hashlib.sha256(Path(str(weights.__file__)).read_bytes())
     digest.update(resources.files(__package__).joinpath(QUESTIONS_FILE).read_bytes())
     for path in sorted(Path(str(lexicon.__file__)).parent.rglob("*.t[xs][tv]")):
@@ -226,8 +226,8 @@ def curve(measured: Mapping[str, Any]) -> list[CurvePoint]:
 def kept(
     previous: dict[str, Any] | None, *, changed: int, lost: bool, wanted: int
 ) -> dict[str, Any] | None:
-    """The ``previous`` measure, when the documents are almost the same and this version judges as
-    that one did; None to measure again.
+    """The ``previous`` measure, if few documents have changed and the model is the same; None to
+    measure again.
     """
     if previous is None or lost or previous["wanted"] != wanted:
         return None

@@ -36,7 +36,7 @@ _ANNOUNCES = re.compile(
 )
 
 
-#: A number, and the word that says of what: "exit status 74", "IDE 2".
+#: A number with the word before it: "exit status 74", "IDE 2".
 _NUMBERED = re.compile(r"([^\W\d]+)[\s:#=]+(\d+)\b(?!\.\d)")
 _NUMBER = re.compile(r"\d+")
 

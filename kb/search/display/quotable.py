@@ -39,7 +39,7 @@ _POINTS_ELSEWHERE = re.compile(
     r"(?:for|if|to)\b[^,.!?\n]*, (?:please )?(?:check|read|refer to|see|visit)\b[^.!?\n]*[.!]?\Z",
     re.IGNORECASE,
 )
-#: Introductions of lists of links, which answer nothing themselves.
+#: Introductions to lists of links, which are not answers.
 _INTRODUCES_LINKS = re.compile(r"\bfollowing (?:articles|guides|pages|sections)\b", re.IGNORECASE)
 #: Sentences that announce what follows; without it, they say nothing.
 _NEEDS_WHAT_FOLLOWS = re.compile(
@@ -144,7 +144,7 @@ def _with_context(text: str, block: _Block, end: int, before: _Block | None) -> 
 
 
 def _breaks_off(text: str, steps: _Block) -> bool:
-    """Whether the last step announces something that stands behind the list."""
+    """Whether the last step introduces something that follows the list."""
     last = text[: steps.end].rstrip().rsplit("\n", 1)[-1]
     return last.endswith((":", "：")) and _NEEDS_WHAT_FOLLOWS.search(last) is not None
 

@@ -108,11 +108,11 @@ def test_a_sentence_that_needs_what_follows_it_is_not_the_answer(text: str) -> N
         "First, let us see how a press can eject the tray.",
     ],
 )
-def test_a_sentence_that_only_leads_elsewhere_is_not_the_answer(text: str) -> None:
+def test_a_sentence_that_only_refers_to_another_page_is_not_the_answer(text: str) -> None:
     assert _answer("eject tray", text, title="Eject the tray") is None
 
 
-def test_a_sentence_that_answers_before_it_leads_elsewhere_is_the_answer() -> None:
+def test_a_sentence_that_answers_and_refers_to_another_page_is_the_answer() -> None:
     text = "If the tray does not eject, see the manual, or turn the key twice. It beeps."
     assert _answer("eject tray", text) == text
 
@@ -128,7 +128,7 @@ def test_the_end_of_a_procedure_is_not_the_answer() -> None:
     assert _answer("eject tray", text, title="Eject the tray") is None
 
 
-def test_what_is_said_of_another_number_is_not_the_answer() -> None:
+def test_a_text_about_another_number_is_not_the_answer() -> None:
     text = "Tray error 74 means that the tray is not empty."
     assert _answer("tray error 74", text) == text
     assert _answer("tray error", text) == text

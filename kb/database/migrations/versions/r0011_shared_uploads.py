@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, Column, Integer, text
 revision = "0011"
 down_revision = "0010"
 
-#: SQLite stores every whole number in 64 bits, so that its columns need no alteration.
+#: SQLite stores integers of up to 64 bits in any column, so its columns stay as they are.
 _BYTES = Integer().with_variant(BigInteger(), "postgresql")
 
 

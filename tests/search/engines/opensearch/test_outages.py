@@ -143,7 +143,7 @@ def test_the_local_index_answers_instead(
 
 
 @pytest.mark.parametrize("mode", ["no counts", "other documents"])
-def test_an_answer_that_lacks_what_was_asked_is_none(
+def test_an_incomplete_answer_is_not_used(
     data: Path, cluster: tuple[str, type[FakeCluster]], mode: str
 ) -> None:
     address, handler = cluster

@@ -387,4 +387,4 @@ def test_a_log_pasted_into_the_title_is_searched_for_its_error(visit: Door, line
         "INFO Downloading part 1\n" * lines + LOG,
     )
     expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
-    expect(page.locator(".suggest-status")).to_contain_text("paper jam in the press")
+    expect(page.locator(".suggest-status")).to_contain_text("paper jam in the press”. ")

@@ -217,7 +217,7 @@ export class Suggestions {
       if (count) this.options.shown?.(answer);
       return;
     }
-    const lookedFor = answer?.looked_for ? `Looking for: ${answer.looked_for} ` : "";
+    const lookedFor = answer?.looked_for ? `Looking for “${answer.looked_for}”. ` : "";
     if (!count) {
       this.close();
       this.status.textContent = answer ? `${lookedFor}No suggestions.` : "";

@@ -29,7 +29,9 @@ _NUMBER_ASKED = 0.2  # what a number gains where a number is asked for
 _ASKS_FOR_NUMBER = re.compile(r"\bhow (?:many|much|long|large|big|often|old|far)\b", re.IGNORECASE)
 #: Sentences that announce an answer and give none.
 _ANNOUNCES = re.compile(
-    r"(?:learn (?:how|about|more)\b|(?:first, )?let(?: us|['’]s)\b|"
+    r"(?:learn (?:how|about|more|what)\b|"
+    r"[^.!?\n]*\b(?:answered|covered|described) in this (?:article|page|guide)\b|"
+    r"(?:first, )?let(?: us|['’]s)\b|"
     r"(?:use|see|read) this (?:article|page|guide)\b|"
     r"(?:(?:in|on) )?this (?:article|page|guide|section)(?: |:)|(?:table of )?contents:)",
     re.IGNORECASE,

@@ -106,6 +106,8 @@ def test_a_sentence_that_needs_what_follows_it_is_not_the_answer(text: str) -> N
         "If you don't know how to eject the tray, see Trays of a press.",
         "For more ways to eject the tray, please refer to Trays of a press.",
         "First, let us see how a press can eject the tray.",
+        "Learn what to do when a press does not eject the tray.",
+        "The ways to eject the tray that are described in this article are safe.",
     ],
 )
 def test_a_sentence_that_only_refers_to_another_page_is_not_the_answer(text: str) -> None:

@@ -72,17 +72,25 @@ class Manifest:
         one.
         """
         try:
-            values = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
+            return cls.parse((folder / MANIFEST_FILE).read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise Unavailable(
+                f"{folder.name} has no valid manifest: {error}. Run `kb index --full`."
+            ) from error
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The manifest that was written as ``text``. Raises ValueError when it is not valid."""
+        try:
+            values = json.loads(text)
             seal = values.pop("seal")
             if seal != _seal(values) or values["format"] not in READABLE_FORMATS:
                 raise ValueError("seal or format differ")
 
             values["files"] = {name: tuple(row) for name, row in values["files"].items()}
             return cls(**values)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Unavailable(
-                f"{folder.name} has no valid manifest: {error}. Run `kb index --full`."
-            ) from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(str(error)) from error
 
     def write(self, folder: Path) -> None:
         """Write the manifest into ``folder``, sealed, and sync it to disk. Raises OSError."""

@@ -34,7 +34,6 @@ from kb.disk import file_identity, sync
 from kb.errors import Conflict, NotFound, Unavailable
 from kb.search.generations.checksums import sha256
 from kb.search.generations.generation import (
-    LEDGER_FILE,
     MANIFEST_FILE,
     Generation,
     Generations,
@@ -119,17 +118,18 @@ def pull(generations: Generations, media: Path, store: BlobStore, *, keep: int) 
     """
     name = _current_name(store)
     record = _Record.read(store, name)
+    manifest = _parsed(store, name, record.manifest_text)
     with write_errors_as_unavailable():
         generations.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with generations.lock():
             live = generations.published_name()
             moved = _pull_images(store, media, record.images)
             if name in generations.names():
-                _refuse_another(generations.path(name), json.loads(record.manifest_text))
+                _refuse_another(generations.path(name), manifest)
                 if not _is_sound(generations, name):  # it serves nobody, and is fetched anew
                     _remove_generation(generations, name)
             if name not in generations.names():
-                moved += _pull_generation(generations, store, name, record)
+                moved += _pull_generation(generations, store, manifest, record)
             if generations.published_name() != name:
                 generations.point_to(name)
             for surplus in generations.surplus(keep):
@@ -186,6 +186,19 @@ class _Record:
             raise _damaged(store, _record_name(name)) from error
 
 
+def _parsed(store: BlobStore, name: str, manifest_text: str) -> Manifest:
+    try:
+        manifest = Manifest.parse(manifest_text)
+    except ValueError as error:
+        raise Unavailable(
+            f"The generation {name} in {store} is damaged, or of another version of Askfirst; "
+            "nothing was changed here. Use the same version on all machines."
+        ) from error
+    if manifest.name != name:
+        raise _damaged(store, _record_name(name))
+    return manifest
+
+
 def _remove_surplus(store: BlobStore, keep: int) -> None:
     """Records of all but the newest ``keep``, and then the files that no record has."""
     records = sorted((name for name, _ in store.names("generations/")), reverse=True)
@@ -214,12 +227,12 @@ def _damaged(store: BlobStore, name: str) -> Unavailable:
 # --- this machine
 
 
-def _refuse_another(folder: Path, manifest: dict[str, Any]) -> None:
-    here = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
-    for values in (here, manifest):  # an earlier version pushed the ledger, too
-        values["files"].pop(LEDGER_FILE, None)
-        del values["seal"]
-    if here != manifest:
+def _refuse_another(folder: Path, manifest: Manifest) -> None:
+    try:
+        here = Manifest.read(folder)
+    except Unavailable:  # it is damaged, and will be fetched anew
+        return
+    if here.for_replicas() != manifest.for_replicas():  # an earlier version pushed the ledger, too
         raise Conflict(
             f"This data folder has a generation {folder.name.removeprefix('gen-')} of its own. "
             "Pull into a data folder in which no index is built."
@@ -249,14 +262,13 @@ def _pull_images(store: BlobStore, media: Path, images: list[str]) -> list[int]:
 
 
 def _pull_generation(
-    generations: Generations, store: BlobStore, name: str, record: _Record
+    generations: Generations, store: BlobStore, manifest: Manifest, record: _Record
 ) -> list[int]:
     """The bytes of each file that was fetched; generations that are here have the others."""
     here = _files_by_digest(generations)
     with _building(generations.folder) as folder:
         (folder / MANIFEST_FILE).write_text(record.manifest_text, "utf-8")
         sync(folder / MANIFEST_FILE)
-        manifest = _manifest(store, folder, name)
 
         moved = []
         for file, (size, digest) in manifest.files.items():
@@ -293,19 +305,6 @@ def _building(folder: Path) -> Iterator[Path]:
         yield building
     finally:
         shutil.rmtree(building, ignore_errors=True)
-
-
-def _manifest(store: BlobStore, folder: Path, name: str) -> Manifest:
-    try:
-        manifest = Manifest.read(folder)
-    except Unavailable as error:
-        raise Unavailable(
-            f"The generation {name} in {store} is damaged, or of another version of Askfirst; "
-            "nothing was changed here. Use the same version on all machines."
-        ) from error
-    if manifest.name != name:
-        raise _damaged(store, _record_name(name))
-    return manifest
 
 
 def _inside(folder: Path, file: str, store: BlobStore) -> Path:

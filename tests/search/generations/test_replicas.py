@@ -231,12 +231,13 @@ def test_a_damaged_store_changes_nothing_here(
     assert answers(portal) == answers(editor)
 
 
+@pytest.mark.parametrize("name", ["part-0.arrays", "manifest.json"])
 def test_a_generation_that_is_damaged_here_is_fetched_anew(
-    editor: Path, portal: Path, store: BlobStore
+    editor: Path, portal: Path, store: BlobStore, name: str
 ) -> None:
     pushed = push(editor, store)
     pull(portal, store)
-    (damaged,) = (portal / "index").glob("gen-*/part-0.arrays")
+    (damaged,) = (portal / "index").glob(f"gen-*/{name}")
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)

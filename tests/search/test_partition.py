@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search import weights
-from kb.search.analysis.tokenizer import Analyzer
+from kb.search.analysis.tokenizer import MAX_TOKEN, Analyzer
 from kb.search.array_types import Documents, Scores
 from kb.search.documents import Document, DocumentKind
 from kb.search.partition import Partition
@@ -127,6 +127,12 @@ def test_a_typo_in_an_inflection_that_no_document_has_is_corrected() -> None:
         expanded = found.expand(typo, prefix=False)
         assert [term.corrected for term in expanded.terms] == [meant]
         assert (found.bm25.score_all(expanded.terms) > 0).tolist() == [True, False]
+
+
+def test_a_long_run_of_letters_is_not_remembered_as_a_word() -> None:
+    found = partition_of([document("doc/a", "Lock the vault")])
+    found.expand(f"{'x' * 900} {'y' * 90}, vautl", prefix=True)
+    assert max(map(len, found.vocabulary._known)) == MAX_TOKEN
 
 
 def test_greetings_and_thanks_are_not_part_of_a_question() -> None:

@@ -21,6 +21,7 @@ from kb.search.analysis.common_words import PROBLEM_WORDS
 from kb.search.analysis.edits import is_correctable, shortened, swapped
 from kb.search.analysis.languages import compound_links
 from kb.search.analysis.tokenizer import (
+    MAX_TOKEN,
     TypedText,
     folded_text,
     is_hyphenated_prose,
@@ -86,8 +87,10 @@ class QueryExpander:
         """
         typed = text.split(" ")
         words = [word.lower() for word in typed]
-        known = self._vocabulary.look_up(words)
-        others = {word for word, each in zip(words, known, strict=True) if not each.is_written}
+        # Longer ones are no words, and would be remembered with them.
+        short = [word for word in words if len(word) <= MAX_TOKEN]
+        known = self._vocabulary.look_up(short)
+        others = {word for word, each in zip(short, known, strict=True) if not each.is_written}
         respelled = {
             word: other
             for word, other in lexicon.respelled(others).items()

@@ -43,7 +43,9 @@ class Vocabulary:
         self._known: dict[str, Word] = {}
 
     def look_up(self, words: Sequence[str]) -> list[Word]:
-        """What is known of each of ``words``, folded as the tokenizer does."""
+        """What is known of each of ``words``. They are remembered, and no longer than the tokenizer
+        makes them.
+        """
         known = self._known
         new = [word for word in dict.fromkeys(words) if word not in known]
         if new:

@@ -255,7 +255,7 @@ class Loops(Protocol):
     ) -> Scores:
         """The largest cosine between ``direction`` and any passage of each document, 0 at least.
 
-        0 where ``direction`` is empty. No document is without a passage.
+        0 where ``direction`` is empty, and for a number that no document has.
         """
 
     def ngram_vector(

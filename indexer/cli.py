@@ -466,6 +466,11 @@ def _tell_pulled(transfer: Transfer, *, as_json: bool, quiet: bool) -> None:
             f"Generation {transfer.generation} is live: {transfer.files} files, "
             f"{transfer.bytes:,} bytes were fetched."
         )
+    elif transfer.files:
+        click.echo(
+            f"Generation {transfer.generation} is live again: {transfer.files} damaged or missing "
+            f"files, {transfer.bytes:,} bytes, were replaced."
+        )
     elif not quiet:
         click.echo(f"Generation {transfer.generation} is already live.")
 

@@ -46,6 +46,7 @@ from kb.sla import policy_file
 _LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 500_000_000
 #: One backup may be late: a machine restarts, a disk is full for an hour.
 _BACKUPS_MISSED = 2
+_MEND_INDEX = "Run the command that is named, and check the disk."
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -203,7 +204,10 @@ def _broken_parts(facts: Examination) -> Iterator[Problem]:
     remedies = {
         "policies": "Correct the policy file; `kb sla check` reports every error with its line.",
         "index": "Publish again with `kb index --full`.",
-        "database": "Stop the portal and restore the last backup with `kb restore`.",
+        "database": (
+            "Correct that, and run `kb database check`. Only if the database is damaged, stop the "
+            "portal and restore the last backup with `kb restore`."
+        ),
         "backup": "Check that KB_BACKUP_FOLDER exists and is readable.",
         "disk": "Check that the data folder exists and is readable.",
         "files": "Check that the data folder exists and is readable.",
@@ -228,14 +232,14 @@ def _index(facts: Examination) -> Iterator[Problem]:
             "index",
             Impact.BROKEN,
             facts.index_problem or "Nothing is published, so search finds nothing.",
-            "Run `kb index`.",
+            _MEND_INDEX if facts.index_problem else "Run `kb index`, or `kb index pull`.",
         )
     elif facts.index_problem:
         yield Problem(
             "index",
             Impact.AT_RISK,
             f"{facts.index_problem} Generation {facts.generation} answers instead.",
-            "Run `kb index --full`, and check the disk.",
+            _MEND_INDEX,
         )
     if facts.cluster_problem:
         yield Problem(

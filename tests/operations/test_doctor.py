@@ -190,6 +190,13 @@ def test_a_broken_part_never_ends_the_examination(world: World) -> None:
     assert set(facts.errors) == {"database"}
 
 
+def test_a_database_that_cannot_be_reached_needs_no_backup_at_once(world: World) -> None:
+    address = "postgresql://nobody@127.0.0.1:9/nothing"
+    facts = doctor.examine(settings(world.data, database=address), NOW)
+    (problem,) = (p for p in doctor.diagnose(facts, production=False) if p.check == "database")
+    assert "kb database check" in problem.remedy.partition("kb restore")[0]
+
+
 def test_a_damaged_generation_is_named_beside_the_one_that_answers(world: World) -> None:
     publish(world.data)
     publish(world.data)

@@ -328,9 +328,10 @@ class Generations:
             identities = verify_files(path, manifest.files, verified if trusted else {})
         except DamagedFile as damage:
             record.remove()
+            remedy = "--full" if LEDGER_FILE in manifest.files else "pull"  # not built here
             raise Unavailable(
                 f"Generation {name} is damaged: {damage.name} is not what was published. "
-                "Run `kb index --full`."
+                f"Run `kb index {remedy}`."
             ) from damage
         if identities != verified:
             record.write(identities)

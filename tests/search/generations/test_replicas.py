@@ -241,6 +241,7 @@ def test_a_generation_that_is_damaged_here_is_fetched_anew(
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
+    assert "`kb index pull`" in Generations(portal).problem()
     pulled = pull(portal, store)
     assert 0 < pulled.bytes <= pushed.bytes
     assert answers(portal) == answers(editor)

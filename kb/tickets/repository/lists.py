@@ -171,7 +171,8 @@ class TicketLists:
         self, condition: ColumnElement[bool], limit: int, now: dt.datetime
     ) -> tuple[TicketRow, ...]:
         """The first active tickets by due time, read as the first urgent ones and the first others:
-        the index of the queue has both in this order, so the rest is neither read nor sorted.
+        the index of the queue has both in this order, so nothing is sorted, and what is due later
+        is not read.
         """
         rows: list[Any] = []
         with self._database.read() as connection:

@@ -74,16 +74,15 @@ def find_answer(
     matches: Matches,
     title: str,
     passage: PassageText,
+    parts: Sequence[Quotable],
     *,
     opens_section: bool,
-    continues: bool,
 ) -> Quotation | None:
-    """The part of ``passage`` that answers ``query``; None when none clearly does.
+    """Which of the ``parts`` of ``passage`` answers ``query``; None when none clearly does.
 
     ``matches`` finds the words that its terms stand for.
-    ``opens_section`` says that the passage is the first of its section, ``continues`` that another
-    passage of the section follows. The first sentences of a section can be its answer even if they
-    contain none of the query's words.
+    ``opens_section`` says that the passage is the first of its section. The first sentences of a
+    section can be its answer even if they contain none of the query's words.
     """
     headings = "\n".join((title, *passage.stored.path))
     above = _all_terms(matches.words(folded_text(headings)))
@@ -94,7 +93,7 @@ def find_answer(
 
     best: Quotable | None = None
     best_worth = -1.0
-    for part in passage.quotable_before_more if continues else passage.quotable:
+    for part in parts:
         if _ANNOUNCES.match(passage.stored.text, part.start):
             continue
         if _names_another_number(query, f"{title}\n{passage.stored.text[part.start : part.end]}"):

@@ -16,6 +16,7 @@ from kb.search.analysis.tokenizer import FoldedText, written_words
 from kb.search.array_types import Scores
 from kb.search.display.answers import QueryCoverage, Quotation, find_answer
 from kb.search.display.passage_text import PassageText
+from kb.search.display.quotable import Quotable
 from kb.search.display.snippets import Matches, snippet
 from kb.search.documents import DocumentKind
 from kb.search.index.doc_values import DocValues
@@ -219,8 +220,8 @@ class HitDisplay:
                 self._matches,
                 card.title,
                 passage,
+                self._quotable(card, number),
                 opens_section=self._opening(card, number) == number,
-                continues=self._place(card, number + 1) == passage.place,
             )
             if quotation is not None and (best is None or quotation.worth > best[1].worth):
                 best = passage, quotation
@@ -236,6 +237,18 @@ class HitDisplay:
             quotation.words,
             *passage.place,
         )
+
+    def _quotable(self, card: _Card, number: int) -> Sequence[Quotable]:
+        """What can be quoted of a passage: of several, how each begins.
+
+        Of 11 parts that stood further below in longer documents, a person found one that answered.
+        """
+        passage = self._texts.passage(card.first + number)
+        if card.shown[1] - card.shown[0] == 1:
+            return passage.quotable
+        continues = self._place(card, number + 1) == passage.place
+        parts = passage.quotable_before_more if continues else passage.quotable
+        return [part for part in parts if part.is_first]
 
     def _likely_passages(self, card: _Card, document: int, shown: int) -> list[int]:
         """The passages of a document in which an answer is looked for, counted from its first.

@@ -39,8 +39,8 @@ def _answer(
         matches,
         title,
         passage,
+        passage.quotable_before_more if continues else passage.quotable,
         opens_section=opens_section,
-        continues=continues,
     )
     return None if quotation is None else text[slice(*quotation.part)]
 
@@ -279,6 +279,21 @@ def test_the_section_that_means_what_is_asked_answers_not_the_one_with_its_words
     assert suggestions.hits[0].passage.anchor == "s-payment"
     assert suggestions.answer is not None
     assert suggestions.answer.text == cancel
+
+
+def test_of_a_longer_page_only_how_a_section_begins_is_quoted(tmp_path: Path) -> None:
+    below = "To eject the tray, turn the key twice."
+    tray = Section("s-tray", ("Trays",), f"Each press has two trays for paper.\n\n{below}")
+    short = Document("doc/tray", DocumentKind.DOC, "Paper", (tray,))
+    long = Document("doc/tray", DocumentKind.DOC, "Paper", (Section("", (), "About paper."), tray))
+    others = [document(f"doc/{n}", f"About page {n}", f"Ink number {n} is blue.") for n in range(9)]
+    quoted = []
+    for number, page in enumerate((short, long)):
+        published(tmp_path / str(number), (page, *others))
+        engine = Searcher(tmp_path / str(number), budget_ms=60_000)
+        answer = engine.suggest("eject the tray").answer
+        quoted.append(answer.text if answer else None)
+    assert quoted == [below, "Each press has two trays for paper."]
 
 
 def test_no_page_is_quoted_where_another_may_answer_as_well(asked: Searcher) -> None:

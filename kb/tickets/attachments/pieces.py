@@ -18,7 +18,6 @@ from typing import BinaryIO, Protocol
 from kb.blobs import BlobStore
 from kb.disk import sync
 from kb.errors import Conflict, Unavailable
-from kb.temporary_folder import temporary_folder
 
 _READ = 256 * 1024  # bytes that are read at once
 _BLOB = 4 * 1024 * 1024  # bytes of a file in the store that are written at once
@@ -77,16 +76,19 @@ class LocalPieces:
 
     def begin(self, ref: str, size: int) -> None:
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if shutil.disk_usage(self._folder).free - size < _FREE_SPACE:
-                raise Unavailable(
-                    "There is no room for a file of this size at the moment. Tell support.",
-                    retry_after=3600,
-                )
+            self._require_room(size)
             os.close(os.open(self._path(ref), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             sync(self._folder)
         except OSError as error:
             raise _not_written(error) from error
+
+    def _require_room(self, size: int) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if shutil.disk_usage(self._folder).free - size < _FREE_SPACE:
+            raise Unavailable(
+                "There is no room for a file of this size at the moment. Tell support.",
+                retry_after=3600,
+            )
 
     def arrived(self, ref: str, noted: int) -> int | None:
         del noted
@@ -114,6 +116,26 @@ class LocalPieces:
         del size
         with self._held(ref):
             yield self._path(ref)
+
+    @contextlib.contextmanager
+    def copy_of(self, ref: str, size: int) -> Iterator[Path]:
+        """An empty file for a copy of ``size`` bytes, which is removed after the block. Raises
+        Conflict while another request of this machine has one.
+        """
+        path = self._path(ref)
+        try:
+            self._require_room(size)
+            path.touch(0o600)
+        except OSError as error:
+            raise _not_written(error) from error
+        with self._held(ref) as content:
+            # The request before may have removed the file that was opened here.
+            if not _is_at(path, content):
+                raise _busy()
+            try:
+                yield path
+            finally:
+                path.unlink(missing_ok=True)
 
     def remove(self, refs: Iterable[str]) -> None:
         for ref in refs:
@@ -150,7 +172,8 @@ class SharedPieces:
 
     def __init__(self, store: BlobStore, local: LocalPieces) -> None:
         self._store = store
-        self._local = local  # files of uploads that began before the store was set; only removed
+        # For whole files while they are attached, and uploads from before the store was set.
+        self._local = local
 
     def begin(self, ref: str, size: int) -> None:
         """Nothing is there until the first piece."""
@@ -178,8 +201,8 @@ class SharedPieces:
 
     @contextlib.contextmanager
     def complete(self, ref: str, size: int) -> Iterator[Path]:
-        with temporary_folder("askfirst-upload-") as folder:
-            whole, piece = folder / "content", folder / "piece"
+        with self._local.copy_of(ref, size) as whole:
+            piece = whole.with_name(f"{ref}.piece")
             try:
                 with whole.open("wb") as file:
                     for name in self._chain(ref, size):
@@ -190,6 +213,8 @@ class SharedPieces:
                         piece.unlink()
             except OSError as error:
                 raise _not_written(error) from error
+            finally:
+                piece.unlink(missing_ok=True)
             yield whole
 
     def _chain(self, ref: str, size: int) -> list[str]:
@@ -237,6 +262,14 @@ def _name(ref: str, start: int, end: int) -> str:
 def _bounds(name: str) -> tuple[int, int]:
     start, _, end = name.rpartition(".")[2].partition("-")
     return int(start), int(end)
+
+
+def _is_at(path: Path, content: BinaryIO) -> bool:
+    """Whether an open file is still the one with this path."""
+    try:
+        return os.path.samestat(os.fstat(content.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _save(content: BinaryIO) -> None:

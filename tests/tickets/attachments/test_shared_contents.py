@@ -194,3 +194,20 @@ def test_parts_of_uploads_are_removed_with_their_rows_on_every_machine(
     tomorrow = (dt.datetime.now(dt.UTC) + dt.timedelta(days=1)).timestamp()
     assert attachments.pieces.sweep(lambda: frozenset({"open"}), tomorrow) == 1
     assert [name for name, _ in store.names("uploads/")] == ["uploads/open.0-4"]
+
+
+def test_a_machine_makes_one_copy_of_an_upload_at_a_time_and_only_if_it_fits(
+    store: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces_of = Attachments(tmp_path / "one", store).pieces
+    pieces_of.append("dump", 4, 0, io.BytesIO(b"four"), lambda *_: True)
+    with pieces_of.complete("dump", 4) as whole:
+        assert whole.read_bytes() == b"four"
+        with pytest.raises(Conflict), pieces_of.complete("dump", 4):
+            pass
+    with pieces_of.complete("dump", 4) as whole:
+        assert whole.read_bytes() == b"four"
+    monkeypatch.setattr(pieces, "_FREE_SPACE", 2**80)
+    with pytest.raises(Unavailable), pieces_of.complete("dump", 4):
+        pass
+    assert not files_in(tmp_path / "one")

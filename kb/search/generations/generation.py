@@ -75,7 +75,8 @@ class Manifest:
             return cls.parse((folder / MANIFEST_FILE).read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise Unavailable(
-                f"{folder.name} has no valid manifest: {error}. Run `kb index --full`."
+                f"{folder.name} has no valid manifest: {error}. Run `kb index --full`, or "
+                "`kb index pull` on a machine that pulls its index."
             ) from error
 
     @classmethod

@@ -266,7 +266,7 @@ def fuse_parts(
     size, forum = documents.size, parts.forum
     prevail = 0 < forum < size and parts.forum_share > 0.5
     nothing = np.zeros(size)
-    scaled = _scaled(parts, 1.0 if prevail else parts.forum_share) if size else parts.raw * 1.0
+    scaled = _scaled(parts, prevail=prevail) if size else parts.raw * 1.0
     relevance = np.minimum(1.0, 4 * scaled[0])
     kind = nothing
     if 0 < forum < size and not prevail:
@@ -315,15 +315,18 @@ def _ranks(totals: Floats) -> Ints:
     return np.rint(totals * -1e9).argsort(kind="stable")
 
 
-def _scaled(parts: RawParts, share: float) -> Floats:
+def _scaled(parts: RawParts, *, prevail: bool) -> Floats:
     raw, forum = parts.raw, parts.forum
+    share = 1.0 if prevail else parts.forum_share
     if 0 < forum < raw.shape[1]:
         peaks = np.maximum.reduceat(raw, [0, forum], axis=1)
     else:
         peaks = raw.max(axis=1, keepdims=True).repeat(2, axis=1)
     peaks = np.maximum(peaks.astype(np.float64), parts.least[:, None])
     overall = peaks.max(axis=1, keepdims=True)
-    scale = parts.weights[:, None] / (peaks**share * overall ** (1 - share))
+    of_threads = parts.thread_weights if prevail else parts.weights
+    shares = np.column_stack((parts.weights, of_threads))
+    scale = shares / (peaks**share * overall ** (1 - share))
     return np.concatenate((raw[:, :forum] * scale[:, :1], raw[:, forum:] * scale[:, 1:]), axis=1)
 
 

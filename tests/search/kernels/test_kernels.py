@@ -230,7 +230,8 @@ def test_compiled_projection_is_the_same_and_close_to_the_product(
     weights = dice.integers(-127, 128, (9, width)).astype(np.int8)
     weights[0] = -128
     scales, bias = dice.random(9).astype(np.float32), dice.random(9).astype(np.float32)
-    answers = [loops.project(rows, weights, scales, bias) for loops in (reference, compiled)]
+    linear = read_only(weights), read_only(scales), read_only(bias)
+    answers = [loops.project(rows, *linear) for loops in (reference, compiled)]
     assert answers[0].tobytes() == answers[1].tobytes()
     product = rows @ (weights * scales[:, None]).T + bias
     assert answers[1] == pytest.approx(product, rel=1e-3, abs=float(np.abs(product).max()) * 1e-3)

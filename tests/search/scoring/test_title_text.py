@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.index.previous import CarriedOver
-from kb.search.kernels.layout import Loops
+from kb.search.kernels.layout import Loops, read_only
 from kb.search.scoring.title_text import TitleText, pack_title_text, tails
 
 TITLES = (
@@ -26,10 +26,16 @@ TITLES = (
 Shares = Callable[..., list[float]]
 
 
+def title_text(titles: Sequence[str], loops: Loops) -> TitleText:
+    """With arrays like those of an index, which cannot be written."""
+    arrays = pack_title_text(titles)
+    return TitleText({name: read_only(array) for name, array in arrays.items()}, loops)
+
+
 @pytest.fixture(scope="module")
 def shares(loops: Loops) -> Shares:
     def shares_of(text: str, titles: tuple[str, ...] = TITLES) -> list[float]:
-        parts = TitleText(pack_title_text(titles), loops).shares(text, np.arange(len(titles)))
+        parts = title_text(titles, loops).shares(text, np.arange(len(titles)))
         return [round(float(share), 2) for share in parts]
 
     return shares_of
@@ -66,9 +72,7 @@ def test_it_agrees_with_searching_each_title(loops: Loops, text: str, titles: li
         max((share for tail, share in tails(text) if tail in f" {title} ".encode()), default=0.0)
         for title in titles
     ]
-    assert np.allclose(
-        TitleText(pack_title_text(titles), loops).shares(text, np.arange(len(titles))), expected
-    )
+    assert np.allclose(title_text(titles, loops).shares(text, np.arange(len(titles))), expected)
 
 
 def test_unchanged_titles_are_carried_over() -> None:

@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search import lexicon, weights
+from kb.search import weights
 from kb.search.documents import Document
+from kb.search.lexicon.files import word_lists
 
 QUESTIONS_FILE = "foreign_questions.txt"
 OWN_TITLES = 150  # documents whose titles and headings are asked
@@ -98,7 +99,7 @@ def model_id() -> str:
     """A hash of the lexicon, the weights and the questions: measured log-odds depend on these."""
     digest = hashlib.sha256(Path(str(weights.__file__)).read_bytes())
     digest.update(resources.files(__package__).joinpath(QUESTIONS_FILE).read_bytes())
-    for path in sorted(Path(str(lexicon.__file__)).parent.rglob("*.t[xs][tv]")):
+    for path in word_lists():
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

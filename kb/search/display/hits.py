@@ -220,7 +220,7 @@ class HitDisplay:
                 self._matches,
                 card.title,
                 passage,
-                self._quotable(card, number),
+                self._quotable(card, number, passage),
                 opens_section=self._opening(card, number) == number,
             )
             if quotation is not None and (best is None or quotation.worth > best[1].worth):
@@ -238,12 +238,11 @@ class HitDisplay:
             *passage.place,
         )
 
-    def _quotable(self, card: _Card, number: int) -> Sequence[Quotable]:
-        """What can be quoted of a passage: of several, how each begins.
+    def _quotable(self, card: _Card, number: int, passage: PassageText) -> Sequence[Quotable]:
+        """The parts of a passage that can be quoted; only its beginning if there are others.
 
-        Of 11 parts that stood further below in longer documents, a person found one that answered.
+        A person read 11 parts from further down in longer documents, and one of them answered.
         """
-        passage = self._texts.passage(card.first + number)
         if card.shown[1] - card.shown[0] == 1:
             return passage.quotable
         continues = self._place(card, number + 1) == passage.place

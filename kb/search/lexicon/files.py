@@ -96,6 +96,11 @@ def common_words() -> frozenset[str]:
     return frozenset(word for file in _files(_FOLDER / "common") for word in _lines(file))
 
 
+def word_lists() -> list[Path]:
+    """All of these files, in order."""
+    return sorted(path for path in _FOLDER.rglob("*") if path.suffix in {".txt", ".tsv"})
+
+
 def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.txt"))
 

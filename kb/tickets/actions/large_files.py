@@ -22,6 +22,7 @@ from kb.tickets.attachments.validation import (
     content_error,
     megabytes,
     safe_name,
+    start_error,
 )
 from kb.tickets.changeset import Effects, TicketFacts
 from kb.tickets.decision import Command, Context, Rules, decide
@@ -31,6 +32,7 @@ from kb.tickets.repository.repository import TicketRepository
 
 #: What an archive may unpack to, as a multiple of the largest file. A dump packs ten to one.
 _UNPACKED = 20
+_START = 64 * 1024  # bytes of a file that show whether it is text
 
 
 def ask_for_files(body: str) -> Command:
@@ -46,6 +48,19 @@ def ask_for_files(body: str) -> Command:
 def add_file() -> Command:
     """A file that has arrived by the link, which comes with the command when it is decided."""
     return Command(Verb.UPLOAD)
+
+
+class _NotedStart:
+    """A stream whose first bytes are kept."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self.start = bytearray()
+
+    def read(self, size: int, /) -> bytes:
+        piece = self._stream.read(size)
+        self.start += piece[: _START - len(self.start)]
+        return piece
 
 
 class LargeFiles:
@@ -148,14 +163,19 @@ class LargeFiles:
         """Adds a piece, and returns how much has arrived; the last one attaches the file.
 
         Raises what ``begin`` raises, Conflict for a piece that does not begin where the last one
-        ended, and Invalid for a complete file that may not be attached: it is removed.
+        ended, and Invalid for a file that may not be attached, as soon as its bytes show it: it is
+        removed.
         """
         file = self._get(self._open_serial(number, person, now), ref)
         if file.attached:
             if offset != file.size:
                 raise Conflict(f"{file.size} bytes have arrived. Continue from there.")
             return file.size
+        if offset == 0:
+            stream = _NotedStart(stream)
         arrived = self._files.append(file, offset, stream)
+        if isinstance(stream, _NotedStart):
+            self._refuse(file, start_error(file.name, bytes(stream.start), self._limits()))
         if arrived == file.size:
             self._attach(replace(file, offset=arrived), person, now)
         return arrived
@@ -172,9 +192,7 @@ class LargeFiles:
         with self._files.complete(file) as path:
             with path.open("rb") as content:
                 error = content_error(file.name, content, self._limits())
-            if error:
-                self._files.remove(file.ref)
-                raise Invalid(error, field="attachments")
+            self._refuse(file, error)
             attachment = self._attachments.adopt(file.name, path)
             self._repository.change(
                 file.serial,
@@ -189,6 +207,11 @@ class LargeFiles:
                 key,
             )
             self._files.mark_attached(file.ref, now)
+
+    def _refuse(self, file: LargeFile, error: str | None) -> None:
+        if error:
+            self._files.remove(file.ref)
+            raise Invalid(error, field="attachments")
 
     def _limits(self) -> AttachmentLimits:
         """Those of attachments, for files of this size."""

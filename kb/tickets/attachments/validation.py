@@ -85,6 +85,7 @@ _PAGE_XML = re.compile(
 _MAIL = re.compile(
     r"^(mime-version\s*:|content-type\s*:\s*multipart/)", re.IGNORECASE | re.MULTILINE
 )
+_HEAD = 16  # bytes, more than any magic
 _PIECE = 1024 * 1024  # bytes that are read at once
 _PAGE_XML_LENGTH = 200  # characters, at least those of anything that ``_PAGE_XML`` matches
 #: All but tab, line ends, and the escape character of coloured logs.
@@ -126,6 +127,20 @@ def content_error(name: str, file: BinaryIO, limits: AttachmentLimits) -> str | 
         return _refused(name, file)
     if kind.media_type == "application/zip":
         return _zip_error(name, file, size, limits)
+    return None
+
+
+def start_error(name: str, start: bytes, limits: AttachmentLimits) -> str | None:
+    """Why a file that begins with these bytes cannot be attached, whatever follows; None when it
+    may be.
+    """
+    if len(start) < _HEAD:
+        return None
+    name, file = safe_name(name), io.BytesIO(start)
+    if sniff(file) is None and not (
+        ending_of(name) in limits.xml_endings and _is_harmless_xml(file)
+    ):
+        return _refused(name, file)
     return None
 
 
@@ -198,7 +213,7 @@ def safe_name(name: str, *, limit: int = 120) -> str:
 
 def _head(file: BinaryIO) -> bytes:
     file.seek(0)
-    return file.read(16)
+    return file.read(_HEAD)
 
 
 def _texts(file: BinaryIO) -> Iterator[str]:

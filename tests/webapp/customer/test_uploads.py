@@ -138,19 +138,23 @@ def test_without_a_script_the_form_sends_whole_files(alice: Browser, asked: str)
 
 
 @pytest.mark.parametrize(
-    ("name", "data"),
+    ("name", "data", "refused_at"),
     [
-        ("page.html", b"<html><script>" + b" " * HALF),
-        ("program.exe", b"MZ\x00\x01" + b"\0" * HALF),
-        ("late.txt", b"a" * 1_500_000 + b"\0"),
-        ("broken.zip", b"PK\x03\x04" + b"x" * HALF),
+        ("page.html", b"<html><script>" + b" " * HALF, 0),
+        ("program.exe", b"MZ\x00\x01" + b"\0" * HALF, 0),
+        ("late.txt", b"a" * 1_500_000 + b"\0", 1000),
+        ("broken.zip", b"PK\x03\x04" + b"x" * HALF, 1000),
     ],
 )
 def test_the_rules_of_attachments_hold(
-    portal: Portal, alice: Browser, asked: str, name: str, data: bytes
+    portal: Portal, alice: Browser, asked: str, name: str, data: bytes, refused_at: int
 ) -> None:
+    """As soon as the bytes show it, so that nobody waits for a gigabyte that is refused."""
     url = begin(alice, asked, name, len(data)).headers["Location"]
-    response = piece(alice, url, 0, data)
+    response = piece(alice, url, 0, data[:1000])
+    if refused_at:
+        assert response.status_code == 204
+        response = piece(alice, url, refused_at, data[refused_at:])
     assert response.status_code == 422
     assert response.get_json()["fields"]["attachments"]
     assert tus(alice, "HEAD", url).status_code == 404

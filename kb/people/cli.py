@@ -110,6 +110,7 @@ def demo(data: str | None, as_json: bool) -> None:
 
     for sign_in in sign_ins:
         click.echo(f"{sign_in.email}  {sign_in.password}  {sign_in.what}")
+    click.echo("These people can sign in only where `kb serve --demo` runs.", err=True)
 
 
 @accounts.command()

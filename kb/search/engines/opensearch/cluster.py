@@ -33,6 +33,8 @@ _TALK_SECONDS = 5.0  # to ask how it is
 _WORK_SECONDS = 120.0  # to write, clone or merge an index
 _DEFAULT_PREFIX = "askfirst"
 _BULK_BYTES = 8 * 1024 * 1024
+#: Errors of a cluster that does not accept changes. They have status 403, as a wrong user has.
+_BLOCKS = {"cluster_block_exception", "index_create_block_exception"}
 _OLDEST, _NEWEST = (2, 19), (4, 0)  # versions: from the first on, before the second
 
 Search = tuple[str, Mapping[str, Any]]  # an index, and the body of a search in it
@@ -296,10 +298,19 @@ def _within(seconds: float, ask: Callable[[], T]) -> T:
     return answer.result(timeout=seconds)
 
 
+def _refusals(error: Exception) -> set[str]:
+    """Why documents of a bulk request were refused, as the cluster calls it."""
+    return {
+        answer.get("error", {}).get("type", "")
+        for refused in getattr(error, "errors", ())
+        for answer in refused.values()
+    }
+
+
 def _reason(error: Exception) -> str:
     """The reason, for people. Not the client's own text, which quotes any answer of a server."""
     status = getattr(error, "status_code", None)
-    if getattr(error, "error", "") == "cluster_block_exception":
+    if getattr(error, "error", "") in _BLOCKS or _BLOCKS & _refusals(error):
         return "it does not accept changes; check whether its disk is full"
     if status in (401, 403):
         return "it does not accept the user or the password in KB_OPENSEARCH"

@@ -27,6 +27,7 @@ from tests.search.library import ARTICLES
 
 INFO = {"version": {"distribution": "opensearch", "number": "2.19.1"}}
 NO_HITS = {"hits": {"hits": []}, "timed_out": False, "_shards": {"failed": 0}}
+BLOCKS = ("cluster_block_exception", "index_create_block_exception")
 PASSWORD = "hidden-word"  # not a secret: of no server
 
 
@@ -53,6 +54,9 @@ class FakeCluster(BaseHTTPRequestHandler):
         elif self.mode == "other documents":
             hits = {"hits": {"hits": [{"_id": "1", "_score": 1.0}]}}
             self.answer(200, {"responses": [NO_HITS | hits] * count})
+        elif self.mode == "full while writing":
+            refused = {"index": {"status": 429, "error": {"type": BLOCKS[0]}}}
+            self.answer(200, {"errors": True, "items": [refused] * count})
         else:
             self.answer_as_usual({"responses": [NO_HITS] * count})
 
@@ -63,7 +67,9 @@ class FakeCluster(BaseHTTPRequestHandler):
         self.do_GET()
 
     def answer_as_usual(self, body: object) -> None:
-        if self.mode in ("401", "500"):
+        if self.mode in BLOCKS:
+            self.answer(403, {"error": {"type": self.mode}})
+        elif self.mode in ("401", "500"):
             self.answer(int(self.mode), {"error": "no"})
         elif self.mode == "garbage":
             self.answer(200, "\0garbage")
@@ -203,6 +209,17 @@ def test_operators_get_a_sentence_without_the_password(
         writer.publish(ledger={}, settings={})
     assert PASSWORD not in raised.value.sentence
     assert engine.generations.published_name() == generation.name
+
+
+@pytest.mark.parametrize("mode", [*BLOCKS, "full while writing"])
+def test_a_full_disk_is_not_taken_for_a_wrong_password(
+    data: Path, cluster: tuple[str, type[FakeCluster]], mode: str
+) -> None:
+    address, handler = cluster
+    handler.mode = mode
+    written = {"_op_type": "index", "_index": "x-1", "_id": "1", "_source": {}}
+    with pytest.raises(Unavailable, match="disk"):
+        OpenSearchEngine(data, address).cluster.change([written])
 
 
 def test_a_command_says_that_the_local_index_answered(

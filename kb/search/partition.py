@@ -25,7 +25,7 @@ from kb.search import weights
 from kb.search.analysis.common_words import without_courtesies, without_problem
 from kb.search.analysis.similarity import cosine, tfidf_vector
 from kb.search.analysis.tokenizer import identifiers
-from kb.search.array_types import DocumentMask, Documents, Scores, Totals
+from kb.search.array_types import DocumentMask, Documents, Scores, Totals, Vectors8
 from kb.search.display.answers import QueryCoverage
 from kb.search.display.hits import HitDisplay, ShownTexts
 from kb.search.display.sections import Listed, Sections, TitleKey, title_key
@@ -39,7 +39,7 @@ from kb.search.index.facets import ResultSet
 from kb.search.index.latent_topics import LatentTopics
 from kb.search.index.resolved_tickets import ResolvedTicketVotes
 from kb.search.index.title_ngrams import TitleNgrams
-from kb.search.kernels.layout import Loops
+from kb.search.kernels.layout import NO_VECTORS, Loops
 from kb.search.lexicon.matching import shipped_lexicon
 from kb.search.meaning.embeddings import NO_COSINES, Embeddings, QuestionMeaning
 from kb.search.query.curations import Curations, curate_candidates, curate_matching
@@ -120,6 +120,31 @@ class Meanings:
     def found(self, query: ExpandedQuery) -> Documents:
         """What a search finds even if a document has none of the words."""
         return self.near(self.of(query), weights.MEANING_FOUND)
+
+    @property
+    def are_compared(self) -> bool:
+        """Whether ``near`` compares settled questions with all documents, if these have
+        meanings.
+        """
+        return self._embeddings is None or self._embeddings.are_compared
+
+    def near_among(
+        self, documents: Documents, meaning: QuestionMeaning | None, least: float
+    ) -> Documents:
+        """Those of ``documents`` that mean about the same."""
+        if self._embeddings is None or meaning is None:
+            return _NONE
+        cosines = [
+            self._embeddings.nearness(meaning, document).max(initial=-1)
+            for document in documents.tolist()
+        ]
+        return documents[np.array(cosines, dtype=np.float32) >= least]
+
+    def directions(self, document: int) -> Vectors8:
+        """The direction of each passage of a document; none in an index without meanings."""
+        if self._embeddings is None:
+            return NO_VECTORS.vectors
+        return self._embeddings.directions(document)
 
     def nearness(self, query: ExpandedQuery, document: int) -> Scores:
         """The cosine of a query and each passage of a document; empty if none is compared."""

@@ -205,6 +205,11 @@ class Embeddings:
         certainty = some.shape[0] / (some.shape[0] + _FEW)
         return np.asarray(direction * np.sqrt(certainty), dtype=np.float32)
 
+    @property
+    def are_compared(self) -> bool:
+        """Whether all passages are compared with a settled question; else they are too many."""
+        return self._passages.lengths.size <= SCANNED_SETTLED
+
     def nearest(self, meaning: QuestionMeaning, least: float) -> Documents:
         """Documents with a passage of at least this cosine, ascending, if all were compared."""
         cosines = meaning.cosines
@@ -218,11 +223,20 @@ class Embeddings:
 
     def nearness(self, meaning: QuestionMeaning, document: int) -> Scores:
         """The cosine of a question and each passage of a document."""
-        vectors, pointers, number = meaning.passages, self._document_pointers, document
-        place = self._edited.place(document) if self._edited is not None else -1
-        if self._edited is not None and place >= 0:
-            vectors, pointers = meaning.edited, self._edited.passages.document_pointers
-            number = place
-        rows = slice(int(pointers[number]), int(pointers[number + 1]))
+        is_edited, rows = self._rows(document)
+        vectors = meaning.edited if is_edited else meaning.passages
         products = vectors.vectors[rows].astype(np.float32) @ unit_directions(meaning.direction)
         return np.asarray(products / vectors.lengths[rows], dtype=np.float32)
+
+    def directions(self, document: int) -> Vectors8:
+        """The direction of each passage of a document; zeros for one without known words."""
+        is_edited, rows = self._rows(document)
+        return (self._edited_passages if is_edited else self._passages).vectors[rows]
+
+    def _rows(self, document: int) -> tuple[bool, slice]:
+        """The rows of a document's passages, and whether they are those of edited documents."""
+        pointers, number = self._document_pointers, document
+        place = self._edited.place(document) if self._edited is not None else -1
+        if self._edited is not None and place >= 0:
+            pointers, number = self._edited.passages.document_pointers, place
+        return place >= 0, slice(int(pointers[number]), int(pointers[number + 1]))

@@ -35,6 +35,7 @@ _DEFAULT_PREFIX = "askfirst"
 _BULK_BYTES = 8 * 1024 * 1024
 #: Errors of a cluster that does not accept changes. They have status 403, as a wrong user has.
 _BLOCKS = {"cluster_block_exception", "index_create_block_exception"}
+_KNN_PLUGIN = "org.opensearch.knn.plugin.KNNPlugin"
 _OLDEST, _NEWEST = (2, 19), (4, 0)  # versions: from the first on, before the second
 
 Search = tuple[str, Mapping[str, Any]]  # an index, and the body of a search in it
@@ -179,6 +180,15 @@ class Cluster:
                         f"The index {name} of OpenSearch at {self.address} is red: some of it "
                         "cannot be read."
                     )
+
+    def compares_vectors(self) -> bool:
+        """Whether every node has the plugin for the search of nearest neighbours (k-NN)."""
+        with self._errors(_TALK_SECONDS) as patience:
+            told = self._client.nodes.info(metric="plugins", params=patience)
+            return all(
+                _KNN_PLUGIN in (plugin["classname"] for plugin in node["plugins"])
+                for node in told["nodes"].values()
+            )
 
     def create(self, name: str, body: Mapping[str, Any]) -> None:
         with self._errors() as patience:

@@ -2,7 +2,8 @@
 
 Words and letters are features with weights that Askfirst computes. The cluster only adds them up
 and uses no statistics of its own, so hidden or deleted documents cannot influence a score. Texts
-have positions, for phrases; values are filtered and counted.
+have positions, for phrases; values are filtered and counted. Of a large index, each passage also
+has its direction, by which the cluster finds what is near in meaning.
 """
 
 from __future__ import annotations
@@ -12,13 +13,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from kb.ids import document_key
 from kb.search import weights
 from kb.search.analysis.passages import passage_texts, split_passages, title_text
 from kb.search.analysis.tokenizer import Stemming, index_words, tokens
+from kb.search.array_types import Documents, Vectors8
 from kb.search.documents import DOCUMENT_KINDS, Document
 from kb.search.index.facets import FACETS
 from kb.search.index.title_ngrams import TitleNgrams
+from kb.search.meaning.query_table import MEANING_DIMENSIONS
 
 #: The format of what this module writes: an index with another format is not used.
 FORMAT = 1
@@ -35,10 +41,19 @@ class Lengths:
     body: float
 
 
-def index_body(lengths: Lengths, documents: int) -> dict[str, Any]:
-    """Settings and mappings of a new index."""
+def index_body(lengths: Lengths, documents: int, *, vectors: bool) -> dict[str, Any]:
+    """Settings and mappings of a new index; with ``vectors``, passages have directions."""
     value = {"type": "keyword", "ignore_above": _LONGEST_VALUE}
     text = {"type": "text", "analyzer": "whitespace", "norms": False}
+    # Lucene's own graph: the other libraries of the plugin keep vectors outside the Java heap.
+    method = {"name": "hnsw", "engine": "lucene", "space_type": "cosinesimil"}
+    direction = {
+        "type": "knn_vector",
+        "dimension": MEANING_DIMENSIONS,
+        "data_type": "byte",
+        "method": method,
+    }
+    passages = {"type": "nested", "properties": {"direction": direction}}
     return {
         "settings": {
             "index": {
@@ -47,10 +62,11 @@ def index_body(lengths: Lengths, documents: int) -> dict[str, Any]:
                 "refresh_interval": "-1",
                 "codec": "best_compression",
                 "max_terms_count": 100_000,
+                **({"knn": True} if vectors else {}),
             }
         },
         "mappings": {
-            "_meta": {"format": FORMAT, "lengths": asdict(lengths)},
+            "_meta": {"format": FORMAT, "lengths": asdict(lengths), "vectors": vectors},
             "_source": {"enabled": False},
             "dynamic": False,
             "properties": {
@@ -65,6 +81,7 @@ def index_body(lengths: Lengths, documents: int) -> dict[str, Any]:
                 "product_text": text,
                 "tag_text": text,
                 **dict.fromkeys((*FACETS, "version_text"), value),
+                **({"passages": passages} if vectors else {}),
             },
         },
     }
@@ -73,6 +90,23 @@ def index_body(lengths: Lengths, documents: int) -> dict[str, Any]:
 def feature(name: str) -> str:
     """The name of a feature: in a query, a dot stands between the field and the feature."""
     return name.replace(".", "\N{ONE DOT LEADER}")
+
+
+class NumbersByKey:
+    """The numbers that a partition gives its documents, by their keys, which the cluster knows."""
+
+    def __init__(self, keys: NDArray[np.uint64]) -> None:
+        self._order = np.argsort(keys, kind="stable")
+        self._keys = keys[self._order]
+
+    def of(self, keys: Sequence[int]) -> Documents:
+        """The numbers of those that are in the partition, in the order of their keys."""
+        if not keys or not self._keys.size:
+            return np.zeros(0, dtype=np.int64)
+        wanted = np.array(keys, dtype=np.uint64)
+        places = np.minimum(self._keys.searchsorted(wanted), self._keys.size - 1)
+        is_here = self._keys[places] == wanted
+        return np.asarray(self._order[places[is_here]], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +154,13 @@ class ReadDocument:
             "words": {stem: tf / (weights.K1 + tf) for stem, tf in frequency.items()},
             "letters": {str(ngram): weight for ngram, weight in letters.items() if weight > 0},
         }
+
+
+def directed(passages: Vectors8) -> dict[str, Any]:
+    """The field for the directions of passages. One without known words has none: no angle to it
+    is defined.
+    """
+    return {"passages": [{"direction": row.tolist()} for row in passages if row.any()]}
 
 
 def average_lengths(documents: Iterable[ReadDocument]) -> Lengths:

@@ -21,6 +21,10 @@ from kb.search.partition import Partition
 STEM_SETTING = "opensearch"
 
 
+#: Key beside it: whether the cluster can compare vectors, so that its large indexes have them.
+VECTORS_SETTING = "opensearch_vectors"
+
+
 def index_names(manifest: Manifest) -> dict[str, str]:
     """File of a partition -> the name of its index; empty where there are none."""
     stem = manifest.settings.get(STEM_SETTING)
@@ -65,7 +69,10 @@ class ClusterIndex:
         if name is None:  # published by the embedded engine
             return partition
         if partition not in self._readers:
-            self._readers[partition] = ClusterReader(partition, self._cluster, name)
+            has_vectors = self._generation.manifest.settings.get(VECTORS_SETTING, False)
+            self._readers[partition] = ClusterReader(
+                partition, self._cluster, name, has_vectors=has_vectors
+            )
         return self._readers[partition]
 
 

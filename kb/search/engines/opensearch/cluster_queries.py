@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kb.search import weights
 from kb.search.analysis.tokenizer import tokens
+from kb.search.array_types import Vector8
 from kb.search.engines.opensearch.cluster_documents import feature
 from kb.search.index.facets import FACETS
 from kb.search.partition import WorthyTerm
@@ -16,6 +18,7 @@ Clause = dict[str, Any]
 NO_DOCUMENT: Clause = {"match_none": {}}
 _ALL: Clause = {"match_all": {}}
 _MAX_PHRASE_WORDS = 16
+_LOOKED_AT = 100  # passages that the search of nearest neighbours follows at a time
 _MOST_VALUES = 10_000  # of a facet
 #: Answers contain only keys and scores, so that no stored fields have to be read.
 _BARE = {"_source": False, "stored_fields": "_none_", "docvalue_fields": ["key"]}
@@ -47,6 +50,17 @@ def letters(ngrams: Mapping[int, float]) -> Clause:
     """Documents ranked by how similar their titles are, letter by letter."""
     clauses = [_ranked("letters", str(ngram), weight) for ngram, weight in ngrams.items()]
     return {"bool": {"should": clauses}} if clauses else NO_DOCUMENT
+
+
+def near(direction: Vector8) -> Clause:
+    """Documents ranked by how near the meaning of their nearest passage is."""
+    asked = {
+        "vector": direction.tolist(),
+        "k": weights.MEANING_CANDIDATES,
+        "method_parameters": {"ef_search": _LOOKED_AT},
+    }
+    nearest = {"knn": {"passages.direction": asked}}
+    return {"nested": {"path": "passages", "score_mode": "max", "query": nearest}}
 
 
 def having(keys: Sequence[int]) -> Clause:

@@ -1,9 +1,9 @@
 """Cluster reader: finds documents for one audience on the cluster, and ranks them here.
 
 One request contains all lanes of a query: the best documents of each kind by words, the best by
-letters of titles, and for a search the counts and the list. Word scores are computed here, so the
-final order is the same as with the embedded engine. Without an answer, the local partition is
-searched.
+letters of titles and by meaning, and for a search the counts and the list. Word scores are
+computed here, so the final order is the same as with the embedded engine. Without an answer, the
+local partition is searched.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from kb.search.array_types import Documents
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.engines.opensearch import cluster_queries as queries
 from kb.search.engines.opensearch.cluster import Cluster, NoAnswer, Search
+from kb.search.engines.opensearch.cluster_documents import NumbersByKey
 from kb.search.index.facets import FACETS, ResultSet
 from kb.search.partition import Partition
 from kb.search.query.curations import curate_candidates
@@ -30,6 +31,7 @@ from kb.search.scoring.rescoring import Question
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 _LISTED = 1000  # documents of a search beyond its candidates
 _NGRAMS = 96  # of a query, the heaviest
+_NEAR = "near"  # the lane of what is near in meaning
 _Answers = Mapping[str, Mapping[str, Any]]  # by lane
 
 
@@ -77,10 +79,12 @@ def _counts(facet: str, buckets: Iterable[Mapping[str, Any]]) -> dict[str, int]:
 class ClusterReader:
     """Reads for one audience, from the index of this name on the cluster."""
 
-    def __init__(self, local: Partition, cluster: Cluster, index_name: str) -> None:
+    def __init__(
+        self, local: Partition, cluster: Cluster, index_name: str, *, has_vectors: bool
+    ) -> None:
         self._local, self._cluster, self._index_name = local, cluster, index_name
-        self._numbers_by_key = np.argsort(local.values.key, kind="stable")
-        self._sorted_keys = local.values.key[self._numbers_by_key]
+        self._has_vectors = has_vectors
+        self._numbers = NumbersByKey(local.values.key)
         self._lanes = [
             (str(kind), kind is DocumentKind.FORUM)
             for kind, (low, high) in zip(DOCUMENT_KINDS, local.values.kind_ranges, strict=True)
@@ -114,7 +118,7 @@ class ClusterReader:
             except NoAnswer:
                 return self._local.candidates(query, None, deadline=deadline)
             others = self._local.beyond_words(query, question)
-            documents = self._joined(answers, others.documents)
+            documents = self._joined(answers, question, others.documents)
             if query.curated is not None:
                 documents = curate_candidates(documents, query.curated, None)
             return others.joined(documents, self._local.bm25.scores(query.terms, documents))
@@ -135,6 +139,14 @@ class ClusterReader:
         if question.title is not None:
             ngrams = self._local.title_ngrams.heaviest(question.title, _NGRAMS)
             lanes["letters"] = best(queries.letters(ngrams), weights.LETTER_CANDIDATES)
+        meaning = question.meaning
+        if (
+            self._has_vectors
+            and query.settled
+            and meaning is not None
+            and not meaning.cosines.size  # there are too many passages to compare them here
+        ):
+            lanes[_NEAR] = best(queries.near(meaning.direction), weights.MEANING_CANDIDATES)
         return lanes
 
     def _ask(self, lanes: Mapping[str, Any], deadline: float) -> _Answers:
@@ -145,19 +157,18 @@ class ClusterReader:
         answers = self._cluster.search(searches, deadline=deadline)
         return dict(zip(lanes, answers, strict=True))
 
-    def _joined(self, answers: _Answers, others: Documents) -> Documents:
-        lanes = [self._documents(answer) for answer in answers.values()]
-        return np.unique(np.concatenate([*lanes, others]))
+    def _joined(self, answers: _Answers, question: Question, others: Documents) -> Documents:
+        lanes = {name: self._documents(answer) for name, answer in answers.items()}
+        if _NEAR in lanes:
+            # The nearest may be far, and the cluster may have drafts of what was read since.
+            lanes[_NEAR] = self._local.meanings.near_among(
+                lanes[_NEAR], question.meaning, weights.MEANING_LEAST
+            )
+        return np.unique(np.concatenate([*lanes.values(), others]))
 
     def _documents(self, answer: Mapping[str, Any]) -> Documents:
         """The documents of an answer in its order, if this generation has them."""
-        keys = [hit["fields"]["key"][0] for hit in answer["hits"]["hits"]]
-        if not keys or not self._sorted_keys.size:
-            return _NONE
-        wanted = np.array(keys, dtype=np.uint64)
-        places = np.minimum(self._sorted_keys.searchsorted(wanted), self._sorted_keys.size - 1)
-        is_here = self._sorted_keys[places] == wanted
-        return np.asarray(self._numbers_by_key[places[is_here]], dtype=np.int64)
+        return self._numbers.of([hit["fields"]["key"][0] for hit in answer["hits"]["hits"]])
 
     def _keys(self, documents: Documents) -> tuple[int, ...]:
         return tuple(self._local.values.key[documents].tolist())
@@ -224,7 +235,7 @@ class ClusterReader:
         except NoAnswer:
             matched.instead = matched.local()
             return self._local.candidates(query, matched.instead, deadline=deadline)
-        documents = self._joined({name: matched.answers[name] for name in best}, _NONE)
+        documents = self._joined({name: matched.answers[name] for name in best}, question, _NONE)
         if query.curated is not None:
             documents = np.setdiff1d(documents, query.curated.hidden)
         return others.joined(documents, self._local.bm25.scores(query.terms, documents))

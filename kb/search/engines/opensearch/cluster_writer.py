@@ -25,11 +25,17 @@ from kb.search.engines.opensearch.cluster import Cluster
 from kb.search.engines.opensearch.cluster_documents import (
     FORMAT,
     Lengths,
+    NumbersByKey,
     ReadDocument,
     average_lengths,
+    directed,
     index_body,
 )
-from kb.search.engines.opensearch.cluster_index import STEM_SETTING, index_names
+from kb.search.engines.opensearch.cluster_index import (
+    STEM_SETTING,
+    VECTORS_SETTING,
+    index_names,
+)
 from kb.search.generations.findings import Finding
 from kb.search.generations.generation import Generation, Generations, Manifest
 from kb.search.index.document_store import DocumentStore
@@ -71,6 +77,7 @@ class _Target:
     name: str
     visible: frozenset[str]  # audiences
     partition: Partition
+    has_vectors: bool
     lengths: Lengths
     source: str | None  # the index that it is a clone of
 
@@ -123,9 +130,16 @@ class ClusterIndexWriter:
     ) -> Generation:
         prefix, name = self._cluster.address.prefix, self._generations.next_name()
         self._builder.curations = self.curations
+        compares_vectors = False
+        with contextlib.suppress(Unavailable):  # a user may not be allowed to ask
+            compares_vectors = self._cluster.compares_vectors()
         generation = self._builder.prepare(
             ledger=ledger,
-            settings={**settings, STEM_SETTING: f"{prefix}-{name}-{secrets.token_hex(4)}"},
+            settings={
+                **settings,
+                STEM_SETTING: f"{prefix}-{name}-{secrets.token_hex(4)}",
+                VECTORS_SETTING: compares_vectors,
+            },
             findings=findings,
             pictures=pictures,
         )
@@ -194,6 +208,9 @@ class ClusterIndexWriter:
     ) -> _Target:
         audience = next(who for who, its in generation.manifest.partitions.items() if its == file)
         partition, visible = index.reader(audience), visible_to(audience)
+        has_vectors = (
+            generation.manifest.settings[VECTORS_SETTING] and not partition.meanings.are_compared
+        )
         # Documents that an audience cannot see must not influence how its index is written.
         if self.previous is not None and changes.count_for(visible) <= _CLONED * partition.size:
             then = self.previous.manifest
@@ -201,10 +218,14 @@ class ClusterIndexWriter:
             written = self._cluster.metadata(source) if source else {}
             held = sum(who in visible for who in changes.then.values())
             # Somebody may have changed it by hand.
-            if source and _is_alike(written, partition) and self._cluster.count(source) == held:
+            if (
+                source
+                and _is_alike(written, partition, has_vectors)
+                and self._cluster.count(source) == held
+            ):
                 lengths = Lengths(**written["lengths"])
-                return _Target(name, visible, partition, lengths, source)
-        return _Target(name, visible, partition, Lengths(0, 0), None)
+                return _Target(name, visible, partition, has_vectors, lengths, source)
+        return _Target(name, visible, partition, has_vectors, Lengths(0, 0), None)
 
     def _created(
         self, target: _Target, store: DocumentStore, audience_of: Mapping[str, str]
@@ -213,7 +234,7 @@ class ClusterIndexWriter:
         ids = sorted(id_ for id_, audience in audience_of.items() if audience in target.visible)
         sample = store.documents(ids[:: 1 + len(ids) // _SAMPLE])
         lengths = average_lengths(map(ReadDocument.read, sample))
-        body = index_body(lengths, target.partition.size)
+        body = index_body(lengths, target.partition.size, vectors=target.has_vectors)
         body["mappings"]["_meta"] |= {"languages": list(target.partition.languages)}
         self._cluster.create(target.name, body)
         return replace(target, lengths=lengths)
@@ -256,28 +277,37 @@ class ClusterIndexWriter:
             self._remember(name for name in made if name in kept)
 
 
-def _is_alike(written: Mapping[str, Any], partition: Partition) -> bool:
+def _is_alike(written: Mapping[str, Any], partition: Partition, has_vectors: bool) -> bool:
     """Whether an index with this metadata can be cloned for this partition."""
     return (
         written.get("format") == FORMAT
         and set(written.get("lengths", ())) == set(asdict(Lengths(0, 0)))
         and written.get("languages") == list(partition.languages)
+        and written.get("vectors", False) == has_vectors
     )
 
 
 def _writings(
     targets: Sequence[_Target], documents: Iterable[Document]
 ) -> Iterator[dict[str, Any]]:
+    numbers = {
+        target.name: NumbersByKey(target.partition.values.key)
+        for target in targets
+        if target.has_vectors
+    }
     for document in documents:
-        read = ReadDocument.read(document)
+        read, key = ReadDocument.read(document), document_key(document.id)
         for target in targets:
             if document.audience in target.visible:
                 partition = target.partition
                 fields = read.json(target.lengths, partition.vocabulary, partition.title_ngrams)
+                if target.has_vectors:
+                    (number,) = numbers[target.name].of([key]).tolist()
+                    fields |= directed(partition.meanings.directions(number))
                 yield {
                     "_op_type": "index",
                     "_index": target.name,
-                    "_id": str(document_key(document.id)),
+                    "_id": str(key),
                     "_source": fields,
                 }
 

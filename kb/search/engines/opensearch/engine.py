@@ -48,6 +48,24 @@ class OpenSearchEngine:
             problem = problem_of(generation, cluster) if generation is not None else ""
             if problem:
                 LOG.warning("%s Until this is fixed, the local index is used.", problem)
+            elif (
+                generation is not None
+                and self._is_large(generation)
+                and not cluster.compares_vectors()
+            ):
+                LOG.warning(
+                    "OpenSearch at %s has no k-NN plugin: questions find no documents that say the "
+                    "same in other words.",
+                    cluster.address,
+                )
+
+    def _is_large(self, generation: Generation) -> bool:
+        """Whether an audience has so many documents that their meanings are compared only by the
+        cluster.
+        """
+        with contextlib.closing(self._embedded.open(generation)) as index:
+            readers = [index.reader(audience) for audience in generation.manifest.partitions]
+            return not all(reader.meanings.are_compared for reader in readers)
 
     def problem(self, generation: Generation, /) -> str:
         return problem_of(generation, self.cluster)

@@ -17,6 +17,7 @@ from kb.search.documents import Document
 from kb.search.engines.opensearch.cluster_index import index_names
 from kb.search.engines.opensearch.engine import OpenSearchEngine
 from kb.search.generations.generation import Generation
+from kb.search.meaning import embeddings
 from kb.search.searcher import Searcher
 from tests.clusters import SERVER, needs_opensearch, own_address
 from tests.search.library import document, keep
@@ -26,6 +27,7 @@ PAGES = tuple(
     document(f"doc/page{number}", f"Page {number} of the manual", f"Ink of colour {number}.")
     for number in range(20)
 )
+REPAIR = document("doc/repair", "Car repair", "A garage fixes the engine of the vehicle.")
 HIDDEN = document("doc/vault", "Vault", "Zephyrion ink.", audience="staff")
 
 
@@ -36,9 +38,13 @@ def engine(tmp_path: Path) -> Iterator[OpenSearchEngine]:
 
 
 def publish(
-    engine: OpenSearchEngine, added: Iterable[Document], unread: Iterable[Document] = ()
+    engine: OpenSearchEngine,
+    added: Iterable[Document],
+    unread: Iterable[Document] = (),
+    *,
+    meaning: bool = False,
 ) -> Generation:
-    with engine.writer(meaning=False) as writer:
+    with engine.writer(meaning=meaning, read=0) as writer:
         ids = [each.id for each in unread]
         assert keep(writer, ids) == len(ids)
         for each in added:
@@ -154,6 +160,27 @@ def ask(method: str, path: str, body: object = None) -> None:
     urlopen(request, timeout=60).close()
 
 
-def test_hidden_documents_change_no_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compared", [embeddings.SCANNED_SETTLED, 0])
+def test_hidden_documents_change_no_answer(compared: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also not where the cluster finds what is near in meaning."""
+    monkeypatch.setattr(embeddings, "SCANNED_SETTLED", compared)
     with own_address() as address:
         assert differing_pairs(range(1, 4), cluster=address) == []
+
+
+@pytest.mark.parametrize("has_plugin", [False, True])
+def test_the_cluster_finds_what_says_the_same_in_other_words(
+    engine: OpenSearchEngine, has_plugin: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not engine.cluster.compares_vectors():
+        pytest.skip("this OpenSearch has no k-NN plugin")
+    # As in an index with too many passages to compare them here.
+    monkeypatch.setattr(embeddings, "SCANNED_SETTLED", 0)
+    if not has_plugin:
+        monkeypatch.setattr(engine.cluster, "compares_vectors", lambda: False)
+    publish(engine, [*PAGES, REPAIR, HIDDEN], meaning=True)
+    searcher = Searcher(Path(), engine=engine, budget_ms=60_000)
+    question = "mend my automobile"
+    hits = searcher.suggest(question, settled=True, doubt=-math.inf).hits
+    assert not engine.cluster.failure
+    assert ("doc/repair" in {hit.id for hit in hits}) == has_plugin

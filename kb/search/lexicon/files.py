@@ -26,20 +26,23 @@ _ENGLISH = "en"
 class Group:
     """Entries that mean the same: whoever types one of ``typed`` may mean any of ``meant``.
 
-    ``same``: they are one word with different spellings. ``translated``: ``meant`` is in other
-    languages than ``typed``.
+    ``same``: they are one word with different spellings. ``language`` is that of ``meant``, which
+    only documents in that language can mean; "" for any. ``translated``: ``typed`` is in another.
     """
 
     typed: tuple[str, ...]
     meant: tuple[str, ...]
     same: bool = False
+    language: str = ""
     translated: bool = False
 
 
 @functools.cache
 def shipped_groups() -> tuple[Group, ...]:
     """The groups of all languages, and the translations between them."""
-    by_language = {file.stem: [_group(line) for line in _lines(file)] for file in _files(_FOLDER)}
+    by_language = {
+        file.stem: [_group(line, file.stem) for line in _lines(file)] for file in _files(_FOLDER)
+    }
     own = [group for groups in by_language.values() for group in groups]
     return (*own, *_translations(by_language))
 
@@ -53,12 +56,10 @@ def _translations(by_language: Mapping[str, Sequence[Group]]) -> Iterator[Group]
         for language, entries in typed.items():
             if language != _ENGLISH:  # the German "Handy" is a phone; the English "handy" is not
                 entries = dict.fromkeys(entry for entry in entries if entry not in common_words())
-            others = dict.fromkeys(
-                entry for other in meant if other != language for entry in meant[other]
-            )
-            meanings = tuple(entry for entry in others if entry not in entries)
-            if meanings:
-                yield Group(tuple(entries), meanings, translated=True)
+            for other in meant.keys() - {language}:
+                meanings = tuple(entry for entry in meant[other] if entry not in entries)
+                if meanings:
+                    yield Group(tuple(entries), meanings, language=other, translated=True)
 
 
 def _listed_with(entries: Sequence[str], groups: Sequence[Group]) -> dict[str, None]:
@@ -111,13 +112,15 @@ def _lines(file: Path) -> Iterator[str]:
             yield line
 
 
-def _group(line: str) -> Group:
+def _group(line: str, language: str) -> Group:
     """
-    >>> _group("csp > content security policy")
-    Group(typed=('csp',), meant=('content security policy',), same=False, translated=False)
+    >>> group = _group("csp > content security policy", "en")
+    >>> group.typed, group.meant, group.same
+    (('csp',), ('content security policy',), False)
     """
     typed, _, meant = line.removeprefix("= ").partition(" > ")
-    return Group(_entries(typed), _entries(meant or typed), same=line.startswith("= "))
+    same = line.startswith("= ")
+    return Group(_entries(typed), _entries(meant or typed), same, language)
 
 
 def _entries(listed: str) -> tuple[str, ...]:

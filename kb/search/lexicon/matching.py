@@ -55,23 +55,26 @@ Keys = tuple[str, ...]  # the words of an entry as they are compared: without in
 class Meaning:
     """What a typed entry may mean: words as they are indexed, and their weight relative to it.
 
-    ``is_part``: other words of the phrase are not indexed. ``translation`` is the entry as it is
-    written, if it is in another language than the typed one.
+    ``is_part``: other words of the phrase are not indexed. ``language`` is that of the documents
+    that may mean it; "" for any. ``translation`` is the entry as it is written, if it is in another
+    language than the typed one.
     """
 
     words: tuple[str, ...]
     share: float
     is_part: bool = False
+    language: str = ""
     translation: str = ""
 
     def or_better(self, other: Meaning | None) -> Meaning:
-        """The same words, as the better of both has them."""
+        """The same words in the same language, as the better of both has them."""
         if other is None:
             return self
         return Meaning(
             self.words,
             max(self.share, other.share),
             self.is_part and other.is_part,
+            self.language,
             self.translation and other.translation,
         )
 
@@ -139,7 +142,7 @@ class Lexicon:
         return changed
 
     def _add(self, groups: Iterable[Group], *, share: float = RELATED_WORD) -> None:
-        meanings: defaultdict[Keys, dict[tuple[str, ...], Meaning]] = defaultdict(dict)
+        meanings: defaultdict[Keys, dict[tuple[Keys, str], Meaning]] = defaultdict(dict)
         for group in groups:
             # Nobody looks for what is not: "not there" is typed, and never meant.
             meant = [
@@ -162,12 +165,15 @@ class Lexicon:
                     if other != own:
                         worth = SAME_WORD if is_same else share
                         translation = meant_entry if group.translated else ""
-                        meaning = Meaning(other, worth, not is_whole, translation)
-                        meanings[keys][other] = meaning.or_better(meanings[keys].get(other))
-        for keys, by_words in meanings.items():
-            for earlier in self._meanings.get(keys, ()):
-                by_words.setdefault(earlier.words, earlier)
-            self._meanings[keys] = tuple(by_words.values())
+                        meaning = Meaning(other, worth, not is_whole, group.language, translation)
+                        name = (other, group.language)
+                        meanings[keys][name] = meaning.or_better(meanings[keys].get(name))
+        for keys, by_name in meanings.items():
+            added = tuple(by_name.values())
+            anywhere = {meaning.words for meaning in added if not meaning.language}
+            earlier = self._meanings.get(keys, ())
+            kept = (meaning for meaning in earlier if meaning.words not in anywhere)
+            self._meanings[keys] = (*added, *kept)
             self._longest[keys[0]] = max(len(keys), self._longest.get(keys[0], 0))
         fragments = {word for form in self._short_forms.values() for word in index_words(form)}
         self._fragments = frozenset({*self._short_forms, *fragments})
@@ -343,7 +349,7 @@ def _uninflected(word: str) -> str:
 def _other_suffix(word: str) -> tuple[Meaning, ...]:
     """
     >>> _other_suffix("synchronise")
-    (Meaning(words=('synchronize',), share=0.95, is_part=False, translation=''),)
+    (Meaning(words=('synchronize',), share=0.95, is_part=False, language='', translation=''),)
     """
     other = _SUFFIX.sub(lambda match: _OTHER_SUFFIX[match[1]], word)
     return (Meaning((other,), SAME_WORD),) if other != word else ()

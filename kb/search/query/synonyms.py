@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from kb.search.analysis.tokenizer import index_words
 from kb.search.index.array_file import Arrays
+from kb.search.index.doc_values import languages_of
 from kb.search.lexicon.files import function_words
 from kb.search.lexicon.matching import SAME_WORD, Meaning, Reading
 from kb.search.query.vocabulary import Vocabulary
@@ -37,6 +38,7 @@ class SynonymExpander:
     ) -> None:
         self._idf: NDArray[np.float32] = arrays["idf"]
         self._vocabulary = vocabulary
+        self._languages = frozenset(("", *languages_of(arrays)))
         # While somebody types, the same words come again with every letter.
         cached = functools.lru_cache(maxsize=_CACHED)
         self._cached_slots = cached(self._slots)
@@ -107,7 +109,7 @@ class SynonymExpander:
         translated: dict[str, str] = {}
         for reading in readings:
             if not {*reading.words}.isdisjoint(query.unknown):
-                for meaning in reading.meanings:
+                for meaning in self._meant_here(reading.meanings):
                     if meaning.translation and self._has(meaning):
                         translated |= dict.fromkeys(reading.words, "")
                         translated[reading.words[0]] = meaning.translation
@@ -118,6 +120,12 @@ class SynonymExpander:
         words = dict.fromkeys(index_words(query.text))
         parts = [translated.get(word, word if word in typed else "") for word in words]
         return " ".join(filter(None, parts))
+
+    def _meant_here(self, meanings: Sequence[Meaning]) -> list[Meaning]:
+        """Without those in a language that no document here is in: the French "connecté" has the
+        stem of the English "connect", and means something else.
+        """
+        return [meaning for meaning in meanings if meaning.language in self._languages]
 
     def _has(self, meaning: Meaning) -> bool:
         return all(number >= 0 for number in self._stems_of(meaning.words))
@@ -135,7 +143,7 @@ class SynonymExpander:
         typed = max(1, len(words))
         slots: list[dict[int, float]] = [{} for _ in range(typed)]
         most = self._most_of_parts(meanings)
-        for meaning in meanings:
+        for meaning in self._meant_here(meanings):
             stems = self._stems_of(meaning.words)
             if min(stems) < 0:
                 continue
@@ -151,7 +159,8 @@ class SynonymExpander:
         """The idf of the most frequent word that is left of a phrase: if documents say "sign in",
         the fewer that have "log" are hardly about logging in.
         """
-        stems = self._stems_of([meaning.words[0] for meaning in meanings if meaning.is_part])
+        parts = [meaning.words[0] for meaning in self._meant_here(meanings) if meaning.is_part]
+        stems = self._stems_of(parts)
         return min((float(self._idf[stem]) for stem in stems if stem >= 0), default=math.inf)
 
     def _limited(self, stem: int, share: float, most: float) -> float:

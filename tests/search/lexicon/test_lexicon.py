@@ -180,6 +180,16 @@ def test_an_english_question_finds_a_page_in_another_language(tmp_path: Path) ->
     assert centre.suggest("file too big", doubt=-math.inf).hits[0].id == "doc/anhang"
 
 
+def test_words_of_a_language_that_no_document_is_in_mean_nothing(tmp_path: Path) -> None:
+    """The French "se connecter" is to log in, and has the stem of "connect"."""
+    phone = document("doc/phone", "Connect a phone", "Connect it by a cable, and tell me its name.")
+    french = document("doc/cable", "Le câble", "Connecter le câble.", language="fr")
+    english = searcher(tmp_path / "english", [*PAGES, phone]).search("i cant log in")
+    both = searcher(tmp_path / "both", [*PAGES, phone, french]).search("i cant log in")
+    assert "doc/phone" not in [hit.id for hit in english.hits]
+    assert "doc/phone" in [hit.id for hit in both.hits]
+
+
 def test_english_words_keep_their_meaning_where_they_are_words_of_other_languages_too() -> None:
     for text in ("a handy stand", "comment on it", "lent to us"):
         readings = shipped_lexicon().readings(text)

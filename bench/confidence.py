@@ -32,7 +32,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -298,7 +298,7 @@ def evidence_for(
     """The ids of the first candidates, and the evidence for them; ``itself`` is left out."""
     snapshot = searcher._current()
     reader = snapshot.index.reader(PUBLIC)
-    query = replace(reader.expand(text[:MAX_QUERY_LENGTH], prefix=True), settled=settled)
+    query = reader.expand(text[:MAX_QUERY_LENGTH], prefix=not settled)
     ranking = snapshot._rank(reader, query, None, ANYWHERE, math.inf)
     if ranking.fused is None or not ranking.documents.size:
         return [], {}

@@ -110,6 +110,13 @@ def _on_topic(ranking: Ranking) -> Ranking:
     return ranking.only(np.flatnonzero(others[ranking.order] == 0))
 
 
+def _pinned(query: ExpandedQuery, documents: Documents) -> NDArray[np.bool_]:
+    """Which of ``documents`` editors pinned for a query."""
+    if query.curated is None or not query.curated.pinned.size:
+        return np.zeros(documents.size, dtype=bool)
+    return np.isin(documents, query.curated.pinned)
+
+
 def worth_showing(
     judgement: Judgement,
     confidences: Totals,
@@ -128,9 +135,23 @@ def worth_showing(
     if judgement.log_odds >= threshold:
         least, own = least_confidence(confidences), judgement.own[: confidences.size]
         shown |= (confidences >= least) | (own >= weights.ALONE) | (threshold == -math.inf)
-    is_strong = is_pinned | (confidences >= weights.STRONG) | (threshold == -math.inf)
-    order = np.lexsort((-preferences, ~is_strong, ~is_pinned))
+    strong = -math.inf if threshold == -math.inf else weights.STRONG
+    order = shown_order(confidences, preferences, is_pinned, strong=strong)
     return order[shown[order]]
+
+
+def shown_order(
+    confidences: Totals,
+    preferences: Totals,
+    is_pinned: NDArray[np.bool_],
+    *,
+    strong: float = weights.STRONG,
+) -> Positions:
+    """The order of the best documents, as suggestions and as results: what editors pinned, those
+    with a ``strong`` confidence, then the others, each by their ``preferences``.
+    """
+    is_strong = is_pinned | (confidences >= strong)
+    return np.lexsort((-preferences, ~is_strong, ~is_pinned))
 
 
 def least_confidence(confidences: Totals) -> float:
@@ -203,7 +224,7 @@ class Snapshot:
         """The documents that may answer a half-typed title; none where the log-odds that any does
         are below ``doubt``, which each audience has of its own (None). At minus infinity, all.
 
-        The last word of a ``settled`` title may be unfinished, too.
+        The last word of a ``settled`` title may be unfinished only if no document has it.
         """
         key = (title, audience, limit, explain, doubt, standpoint, settled)
         answer = self._answers.get(key)
@@ -214,19 +235,15 @@ class Snapshot:
         calibration = self._calibration(audience)
         pasted = read_pasted(title)
         typed = pasted.query[:MAX_QUERY_LENGTH]
-        query = reader.expand(typed, prefix=pasted.line is None, curations=self._curations)
-        if settled:
-            query = replace(query, settled=True)
+        is_open = pasted.line is None and not settled
+        query = reader.expand(typed, prefix=is_open, curations=self._curations)
         ranking = _on_topic(self._rank(reader, query, None, standpoint, deadline))
         ranking = self._folded(reader, query, ranking)
         judgement = self._judge(reader, query, ranking, max(limit, weights.CONSIDERED))
         confidences = judgement.confidences(calibration)
 
         threshold = calibration.threshold if doubt is None else doubt
-        pinned = query.curated.pinned if query.curated is not None else _NONE
-        is_pinned = np.zeros(confidences.size, dtype=bool)
-        if pinned.size:
-            is_pinned = np.isin(ranking.documents[: confidences.size], pinned)
+        is_pinned = _pinned(query, ranking.documents[: confidences.size])
         preferences = ranking.preferences(judgement, is_pinned)
         chosen = worth_showing(judgement, confidences, preferences, is_pinned, threshold=threshold)[
             :limit
@@ -345,16 +362,16 @@ class Snapshot:
         ranking = self._folded(reader, query, replace(ranking, documents=documents))
         start = (page - 1) * per_page
         display = reader.display(query)
-        shown = self._placed(reader, query, ranking, start, per_page, explain=explain)
         answer = None
-        if page == 1 and not parsed.operators:
-            judgement = self._judge(reader, query, ranking, weights.CONSIDERED)
-            confidences = judgement.confidences(self._calibration(audience))
-            best = [
-                Placed(int(ranking.documents[0]), int(ranking.shown[0]), confidence=confidence)
-                for confidence in confidences[:1].tolist()
-            ]
-            answer = self._answer(display, best, confidences)
+        if start < weights.CONSIDERED and not parsed.operators:
+            ranking, confidences = self._as_suggested(reader, query, ranking, audience)
+            if start == 0:
+                best = [
+                    Placed(int(ranking.documents[0]), int(ranking.shown[0]), confidence=confidence)
+                    for confidence in confidences[:1].tolist()
+                ]
+                answer = self._answer(display, best, confidences)
+        shown = self._placed(reader, query, ranking, start, per_page, explain=explain)
         results = Results(
             query=parsed.text,
             generation=self.generation.name,
@@ -406,6 +423,20 @@ class Snapshot:
         newest = not names_version and not is_pinned
         positions = reader.fold(ranking.documents, scores, newest=newest)
         return ranking if positions is None else ranking.only(positions)
+
+    def _as_suggested(
+        self, reader: IndexReader[Any], query: ExpandedQuery, ranking: Ranking, audience: str
+    ) -> tuple[Ranking, Totals]:
+        """The ranking with the best documents in the order of suggestions, and how sure each of
+        these is: who files a ticket must not meet another order there.
+        """
+        judgement = self._judge(reader, query, ranking, weights.CONSIDERED)
+        confidences = judgement.confidences(self._calibration(audience))
+        is_pinned = _pinned(query, ranking.documents[: confidences.size])
+        preferences = ranking.preferences(judgement, is_pinned)
+        order = shown_order(confidences, preferences, is_pinned)
+        others = np.arange(order.size, ranking.documents.size)
+        return ranking.only(np.concatenate((order, others))), confidences[order]
 
     @staticmethod
     def _by_words(candidates: Candidates) -> Ranking:

@@ -440,7 +440,7 @@ def _merge_kinds(totals: Any, forum: int, odds: float, gains: Any) -> None:
 
 @compiled
 def _add_features(
-    parts: Any, signals: Any, votes: Any, solved: Any, gains: Any, totals: Any, prevail: bool
+    parts: Any, signals: Any, votes: Any, solved: Any, gains: Any, totals: Any
 ) -> None:
     """Add up the parts, and what each document is liked for besides its words: as far as it is
     about the words at all.
@@ -448,11 +448,13 @@ def _add_features(
     count, size = parts.raw.shape
     kind, unsolved, first, voted = count, count + 1, count + 2, count + 2 + signals.weights.size
     bonus = FEW_THREADS_BONUS + (MANY_THREADS_BONUS - FEW_THREADS_BONUS) * 2 * parts.forum_share
+    # Whether or not a thread is a candidate: a search has fewer candidates than a suggestion.
+    is_few = 0 < parts.forum_share <= 0.5
     for i in range(size):
         for p in range(count):
             totals[i] += gains[p, i]
         relevance = min(1.0, 4 * gains[0, i])
-        if i < parts.forum < size and not prevail:
+        if i < parts.forum and is_few:
             gains[kind, i] = relevance * bonus
         totals[i] += gains[kind, i]
         if solved[i] == 0:
@@ -497,7 +499,7 @@ def fuse_parts(
         _scale_parts(parts, parts.thread_weights, 1.0, gains)
     else:
         _scale_parts(parts, parts.weights, parts.forum_share, gains)
-    _add_features(parts, signals, votes, solved, gains, totals, prevail)
+    _add_features(parts, signals, votes, solved, gains, totals)
     if prevail and about.articles.size:
         best = forum + _ranks(totals[forum:])[:VOTING_THREADS]
         counts = (totals[best] / max(totals[best[0]], 1e-9)) ** 2

@@ -40,6 +40,7 @@ from kb.search.query_terms import ExpandedQuery, QueryTerm
 MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
 #: A word counts as often as it was said, up to this: no sum may outgrow 32 bits (see ``bm25``).
 MAX_REPETITIONS = 12
+_MIN_CUT = 3  # letters of the beginning of a word, in a text that is not being typed
 _MIN_INFLECTED = 5  # letters of a word whose inflection may have a typo
 #: What each part of a word that was split counts.
 _SPLIT = 0.8
@@ -62,14 +63,17 @@ class QueryExpander:
         self._prefix_term = cached(PrefixPostings(arrays, vocabulary.surfaces).term)
 
     def expand(self, text: str, lexicon: Lexicon, *, prefix: bool) -> ExpandedQuery:
-        """Read ``text`` as terms; with ``prefix``, its last word may be the beginning of others."""
+        """Read ``text`` as terms; with ``prefix``, its last word may be the beginning of others.
+
+        Without, it may be so if no document has it: a pause may be within a word.
+        """
         typed = read_typed(self._respelled(text, lexicon))
         words = (*typed.indexed, typed.unfinished)
         known = dict(zip(words, self._vocabulary.look_up(words), strict=True))
         readings = self._readings(typed, lexicon)
-        is_open = prefix or len(typed.text.strip()) == 1
+        is_open = prefix or len(typed.text.strip()) == 1 or _is_cut(typed.unfinished, known)
         last = _open_word(typed, readings, known) if is_open else ""
-        query = _quieted(self._as_typed(typed, last, known, lexicon))
+        query = _quieted(self._as_typed(typed, last, known, lexicon, prefix=prefix))
         meant = did_you_mean(typed.text, query)
         if meant is not None:
             query = replace(query, meant=meant)
@@ -108,7 +112,13 @@ class QueryExpander:
         return entries + self._equals.joined_pairs(typed.written, entries)
 
     def _as_typed(
-        self, typed: TypedText, last: str, known: Mapping[str, Word], lexicon: Lexicon
+        self,
+        typed: TypedText,
+        last: str,
+        known: Mapping[str, Word],
+        lexicon: Lexicon,
+        *,
+        prefix: bool,
     ) -> ExpandedQuery:
         counts = Counter(typed.indexed)
         words = [word for word in islice(counts, MAX_QUERY_WORDS) if word != last]
@@ -127,14 +137,23 @@ class QueryExpander:
             else:
                 terms.append(term)
         if last:
-            term = self._prefix_term(last)
-            if term is None and known[last].stem:  # it may be another inflection of a word
-                term = self._whole_term(last, known[last].number, lexicon)
-                if term is None:
-                    unknown.append(last)
+            term = self._last_term(last, known[last], lexicon, prefix=prefix)
             if term is not None:
                 terms.append(term)
+            elif known[last].stem:
+                unknown.append(last)
         return ExpandedQuery(typed.text, tuple(terms), tuple(unknown))
+
+    def _last_term(
+        self, word: str, known: Word, lexicon: Lexicon, *, prefix: bool
+    ) -> QueryTerm | None:
+        """The beginning of other words or, if none begins so, another inflection or a typo; in a
+        text that is not being typed, the other way round.
+        """
+        begun = self._prefix_term(word) if prefix else None
+        if begun is None and known.stem:
+            begun = self._whole_term(word, known.number, lexicon)
+        return begun or self._prefix_term(word)
 
     def _term_of_word(self, word: str, number: int, lexicon: Lexicon) -> QueryTerm | None:
         """A word as its stem or its corrections; None for an unknown one."""
@@ -150,6 +169,11 @@ def _open_word(typed: TypedText, readings: Sequence[Reading], known: Mapping[str
     if not any(word.stem for word in known.values()):
         return ""  # "the" alone is not the beginning of "themes"
     return typed.unfinished
+
+
+def _is_cut(word: str, known: Mapping[str, Word]) -> bool:
+    """Whether the last ``word`` of a finished text may be the beginning of another."""
+    return len(word) >= _MIN_CUT and bool(known[word].stem) and not known[word].is_written
 
 
 def did_you_mean(text: str, query: ExpandedQuery) -> str | None:

@@ -269,7 +269,7 @@ def fuse_parts(
     scaled = _scaled(parts, prevail=prevail) if size else parts.raw * 1.0
     relevance = np.minimum(1.0, 4 * scaled[0])
     kind = nothing
-    if 0 < forum < size and not prevail:
+    if 0 < parts.forum_share <= 0.5:
         few, many = weights.FEW_THREADS_BONUS, weights.MANY_THREADS_BONUS
         bonus = few + (many - few) * 2 * parts.forum_share
         kind = np.where(np.arange(size) < forum, relevance * bonus, 0.0)

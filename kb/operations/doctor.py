@@ -245,7 +245,7 @@ def _index(facts: Examination) -> Iterator[Problem]:
         yield Problem(
             "opensearch",
             Impact.AT_RISK,
-            f"{facts.cluster_problem} The local index is used instead.",
+            facts.cluster_problem,
             "Check OpenSearch and KB_OPENSEARCH, then run `kb index`.",
         )
 

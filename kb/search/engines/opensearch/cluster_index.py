@@ -23,6 +23,9 @@ STEM_SETTING = "opensearch"
 
 #: Key beside it: whether the cluster can compare vectors, so that its large indexes have them.
 VECTORS_SETTING = "opensearch_vectors"
+#: Key beside it: the format of the indexes; without it, the first.
+FORMAT_SETTING = "opensearch_format"
+_INSTEAD = "Until this is fixed, the local index is used."
 
 
 def index_names(manifest: Manifest) -> dict[str, str]:
@@ -57,7 +60,8 @@ class ClusterIndex:
 
     def __init__(self, generation: Generation, embedded: EmbeddedIndex, cluster: Cluster) -> None:
         self._generation, self._embedded, self._cluster = generation, embedded, cluster
-        self._names = index_names(generation.manifest)
+        is_absent = bool(absence(generation, cluster))
+        self._names = {} if is_absent else index_names(generation.manifest)
         self._readers: dict[Partition, ClusterReader] = {}
         self.document, self.title_of = embedded.document, embedded.title_of
         self.audience_of = embedded.audience_of
@@ -66,7 +70,7 @@ class ClusterIndex:
     def reader(self, audience: str) -> IndexReader[Any]:
         partition = self._embedded.reader(audience)
         name = self._names.get(self._generation.partition(audience).name)
-        if name is None:  # published by the embedded engine
+        if name is None:  # published by the embedded engine, or by another version
             return partition
         if partition not in self._readers:
             has_vectors = self._generation.manifest.settings.get(VECTORS_SETTING, False)
@@ -92,31 +96,40 @@ def move_aliases(manifest: Manifest, cluster: Cluster) -> str:
 
 
 def absence(generation: Generation, cluster: Cluster) -> str:
-    """A sentence if a generation was published without the cluster; else ""."""
-    if index_names(generation.manifest):
-        return ""
-    return f"Generation {generation.name} is not on OpenSearch at {cluster.address} yet."
+    """A sentence if a generation was published without the cluster, or by a version that wrote
+    other indexes; else "".
+    """
+    settings = generation.manifest.settings
+    if not index_names(generation.manifest):
+        return f"Generation {generation.name} is not on OpenSearch at {cluster.address} yet."
+    if settings.get(FORMAT_SETTING, 1) != FORMAT:
+        return (
+            f"Generation {generation.name} was written to OpenSearch at {cluster.address} by "
+            "another version."
+        )
+    return ""
 
 
 def problem_of(generation: Generation, cluster: Cluster) -> str:
-    """Why a generation cannot be searched on the cluster; "" if it can."""
+    """What is wrong with a generation on the cluster, and what it means; "" for nothing."""
     if absence(generation, cluster):
-        return absence(generation, cluster)
+        return f"{absence(generation, cluster)} {_INSTEAD}"
     names = index_names(generation.manifest)
     try:
         cluster.check()
         cluster.check_health(names.values())
         for name in names.values():
             if cluster.metadata(name).get("format") != FORMAT:
-                return f"The index {name} on OpenSearch was written by another version."
+                return f"Another version of Askfirst changed the index {name} on OpenSearch."
         for alias, name in aliases(generation.manifest, cluster.address.prefix).items():
             pointed = cluster.pointed(alias)
             if pointed != (name,):
                 others = " and ".join(pointed) or "nothing"
                 return (
                     f"The alias {alias} on OpenSearch points to {others} instead of {name}, the "
-                    f"index of generation {generation.name}."
+                    f"index of generation {generation.name}. Only other programs use it; answers "
+                    "do not change."
                 )
     except Unavailable as error:
-        return error.sentence
+        return f"{error.sentence} {_INSTEAD}"
     return ""

@@ -32,6 +32,7 @@ from kb.search.engines.opensearch.cluster_documents import (
     index_body,
 )
 from kb.search.engines.opensearch.cluster_index import (
+    FORMAT_SETTING,
     STEM_SETTING,
     VECTORS_SETTING,
     index_names,
@@ -139,6 +140,7 @@ class ClusterIndexWriter:
                 **settings,
                 STEM_SETTING: f"{prefix}-{name}-{secrets.token_hex(4)}",
                 VECTORS_SETTING: compares_vectors,
+                FORMAT_SETTING: FORMAT,
             },
             findings=findings,
             pictures=pictures,

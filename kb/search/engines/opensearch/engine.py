@@ -47,7 +47,7 @@ class OpenSearchEngine:
             cluster = Cluster(self.cluster.address)
             problem = problem_of(generation, cluster) if generation is not None else ""
             if problem:
-                LOG.warning("%s Until this is fixed, the local index is used.", problem)
+                LOG.warning("%s", problem)
             elif (
                 generation is not None
                 and self._is_large(generation)

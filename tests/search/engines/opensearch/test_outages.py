@@ -20,7 +20,8 @@ from kb.breaker import REST, Breaker
 from kb.cli import kb
 from kb.errors import Unavailable
 from kb.search.embedded import EmbeddedEngine
-from kb.search.engines.opensearch.cluster_index import STEM_SETTING
+from kb.search.engines.opensearch.cluster_documents import FORMAT
+from kb.search.engines.opensearch.cluster_index import FORMAT_SETTING, STEM_SETTING
 from kb.search.engines.opensearch.engine import OpenSearchEngine
 from kb.search.searcher import Searcher
 from tests.search.library import ARTICLES
@@ -276,6 +277,21 @@ def test_a_generation_of_the_embedded_engine_answers_until_the_next_is_published
     assert generation.name in engine.problem(generation)
     assert generation.name in engine.fallback()
     assert not engine.cluster.failure  # it was not asked
+
+
+def test_indexes_of_another_version_are_not_used(
+    tmp_path: Path, cluster: tuple[str, type[FakeCluster]]
+) -> None:
+    address, handler = cluster
+    settings = {STEM_SETTING: "x-000001-1", FORMAT_SETTING: FORMAT + 1}
+    with EmbeddedEngine(tmp_path).writer() as writer:
+        for article in ARTICLES:
+            writer.add(article)
+        writer.publish(ledger={}, settings=settings)
+    engine = OpenSearchEngine(tmp_path, address)
+    assert Searcher(tmp_path, engine=engine, budget_ms=60_000).search("install").hits
+    assert handler.asked == 0
+    assert "another version" in engine.fallback()
 
 
 def _closed_port() -> int:

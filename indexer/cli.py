@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -341,10 +342,10 @@ def generations(data: str | None, as_json: bool) -> int:
     for row in rows:
         if row.sound:
             kinds = ", ".join(f"{count} {kind}" for kind, count in row.kinds)
-            content = f"{row.documents} documents ({kinds})"
+            content = f"{row.created}  {row.documents} documents ({kinds})"
         else:
-            content = "damaged; run `kb index --full`"
-        click.echo(f"{'*' if row.serves else ' '} {row.name}  {row.created}  {content}")
+            content = row.problem
+        click.echo(f"{'*' if row.serves else ' '} {row.name}  {content}")
     if not rows:
         click.echo("No generation has been published. Run `kb index`.", err=True)
     return 0 if rows else 1
@@ -435,14 +436,21 @@ def pull(store: str, every: float | None, data: str | None, *, as_json: bool) ->
     continues with the index that it has.
     """
     from kb.search.generations import replicas
+    from kb.search.generations.index_check import IndexCheck
     from kb.search.installation import search_engine
 
     settings = load_settings(data=data)
     address = store or settings.blob_address
+    generations = search_engine(settings.data).generations
+    check = IndexCheck(
+        partial(replicas.problems, generations)
+    )  # a portal machine may have no worker
     while True:
+        if every is not None:
+            check.start_if_due(dt.datetime.now(dt.UTC))
         try:
             transfer = replicas.pull(
-                search_engine(settings.data).generations,
+                generations,
                 settings.data / MEDIA_FOLDER,
                 open_store(address),
                 keep=settings.generations,

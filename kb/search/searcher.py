@@ -3,7 +3,8 @@
 It checks at most ten times a second whether another generation was published, opens it, and lets
 requests in progress finish on the generation that they started with. Opening takes milliseconds:
 one that nobody has verified on this machine yet is verified in the background. A damaged generation
-is never opened; the last good one continues to answer. ``snapshot`` computes the answers.
+is never opened; the last good one continues to answer. Every minute, it also checks whether
+somebody has changed a file of the open generation since. ``snapshot`` computes the answers.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+from kb.disk import FileIdentity, file_identity
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search.display.sections import Sections
 from kb.search.documents import PUBLIC, Document, DocumentKind
 from kb.search.engine import SearchEngine
-from kb.search.generations.generation import Generation
+from kb.search.generations.generation import MANIFEST_FILE, Generation
 from kb.search.installation import search_engine
 from kb.search.interleaving import Arms, Team, Trial, interleaved_page, teams
 from kb.search.query.parser import Query, parse_query, plain_query
@@ -31,6 +33,7 @@ from kb.search.standpoint import ANYWHERE, Standpoint
 
 LOG = logging.getLogger(__name__)
 CHECK_EVERY = 0.1  # seconds; reading a name of eleven bytes costs some 15 µs
+INSPECT_EVERY = 60.0  # seconds; asking for the time of each file takes milliseconds
 SORTS = ("best", "date")
 MIXED_RESULTS = 100  # results of a search that show both rankings of a trial
 _SEARCH_BUDGET = 0.25  # seconds that operators may take
@@ -59,10 +62,12 @@ class Searcher:
         self._budget = budget_ms / 1000
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
+        self._open_manifest: FileIdentity | None = None
         self._trial: tuple[Arms, Snapshot, Snapshot] | None = None
         self._pointer: tuple[str | None, bool] | None = None  # see ``Generations.pointer``
         self._verifies = False  # in the background
         self._checked_at = float("-inf")
+        self._inspected_at = time.monotonic()
 
     @classmethod
     @contextlib.contextmanager
@@ -391,36 +396,44 @@ class Searcher:
         """Open another generation if one was published, or if the open one was found damaged."""
         generations = self._engine.generations
         pointer = generations.pointer()
+        is_new = pointer != self._pointer
         if self._snapshot is None:
             # Nothing can answer meanwhile.
             self._replace(generations.current(trusted=True), pointer)
-        elif pointer != self._pointer and not self._verifies:
-            generation = generations.recorded(pointer[0]) if pointer[0] else None
-            if generation is not None:
-                self._replace(generation, pointer)
-            else:
-                self._verifies = True
-                verify = threading.Thread(
-                    target=self._verify, args=(pointer,), name="verify", daemon=True
-                )
-                verify.start()
+        elif self._verifies:
+            pass  # until it is known which one is sound
+        elif is_new and pointer[0] and (generation := generations.recorded(pointer[0])):
+            self._replace(generation, pointer)
+        elif is_new or time.monotonic() - self._inspected_at >= INSPECT_EVERY:
+            self._verifies = True
+            threading.Thread(
+                target=self._verify, args=(pointer,), name="verify", daemon=True
+            ).start()
 
     def _verify(self, pointer: tuple[str | None, bool]) -> None:
-        """Open the newest generation that is sound, after reading all of it."""
+        """Open the newest generation that is sound, after reading what is not known to be.
+
+        If ``pointer`` is what it was, only if a file of the open generation has changed since.
+        """
+        generations = self._engine.generations
         try:
-            generation = self._engine.generations.current(trusted=True)
+            if pointer == self._pointer and self._is_open(generations.recorded(self._open_name)):
+                return
+            generation = generations.current(trusted=True)
             with self._lock:
                 self._replace(generation, pointer)
         except Unavailable as error:
             LOG.error("%s", error.sentence)
             self._pointer = pointer  # until something changes
         finally:
+            self._inspected_at = time.monotonic()
             self._verifies = False
 
     def _replace(self, generation: Generation | None, pointer: tuple[str | None, bool]) -> None:
         """Answer from ``generation`` from now on; without one, from the one that is open."""
-        if generation is not None and generation.name != self._open_name:
+        if generation is not None and not self._is_open(generation):
             self._snapshot = self._opened(generation)
+            self._open_manifest = _manifest_identity(generation)
             if self._remember:  # a server that stays
                 threading.Thread(target=self._snapshot.warm, name="warm", daemon=True).start()
 
@@ -435,6 +448,20 @@ class Searcher:
     @property
     def _open_name(self) -> str:
         return self._snapshot.generation.name if self._snapshot else ""
+
+    def _is_open(self, generation: Generation | None) -> bool:
+        """Whether ``generation`` answers, and was not fetched anew since it was opened."""
+        return (
+            generation is not None
+            and generation.name == self._open_name
+            and _manifest_identity(generation) == self._open_manifest
+        )
+
+
+def _manifest_identity(generation: Generation) -> FileIdentity | None:
+    with contextlib.suppress(OSError):  # it has been removed
+        return file_identity(generation.path / MANIFEST_FILE)
+    return None
 
 
 def _kind(kind: str | None) -> str | None:

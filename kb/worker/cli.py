@@ -18,10 +18,10 @@ from kb.jobs.index_runner import IndexRunner
 from kb.notifications.outbox import MAIL_QUEUE, WEBHOOK_QUEUE, Outbox
 from kb.operations import heartbeats, logs
 from kb.operations.backup_schedule import BackupSchedule
+from kb.search.generations.index_check import IndexCheck
 from kb.settings import load_settings
 from kb.timezones import utc_now
 from kb.worker.assembly import build_backup_schedule, build_worker
-from kb.worker.index_check import IndexCheck
 from kb.worker.meanings import MeaningRunner
 from kb.worker.worker import RoundResult
 

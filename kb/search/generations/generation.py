@@ -196,7 +196,7 @@ class Generation:
 class PastGeneration:
     """One kept generation, for people who decide about a rollback. ``created`` is ISO 8601 in UTC;
     ``serves`` marks the one that readers open. One that is not ``sound`` was changed after it was
-    published; its counts are 0.
+    published, which ``problem`` describes; its counts are 0.
     """
 
     name: str
@@ -205,6 +205,7 @@ class PastGeneration:
     created: str = ""
     documents: int = 0
     kinds: tuple[tuple[str, int], ...] = ()
+    problem: str = ""
 
     def json(self) -> dict[str, Any]:
         return asdict(self) | {"kinds": dict(self.kinds)}
@@ -258,9 +259,15 @@ class Generations:
         return [name for name, origin in origins.items() if origin not in kept]
 
     def adopt(
-        self, folder: Path, manifest: Manifest, identities: Mapping[str, FileIdentity]
+        self,
+        folder: Path,
+        manifest: Manifest,
+        identities: Mapping[str, FileIdentity],
+        *,
+        publish: bool = True,
     ) -> str:
-        """Make what was built in ``folder`` the published generation; returns a warning or "".
+        """Make what was built in ``folder`` the published generation, or one that is only kept;
+        returns a warning or "".
 
         ``identities`` are those of the files when their checksums were computed. Raises OSError
         when it was not published.
@@ -269,7 +276,7 @@ class Generations:
         os.rename(folder, target)
         sync(self.folder)
         VerificationRecord(target).write({name: identities[name] for name in manifest.files})
-        return self.point_to(manifest.name)
+        return self.point_to(manifest.name) if publish else ""
 
     def ledgers(self) -> list[Path]:
         """What the indexer noted for each kept generation, damaged ones included."""
@@ -323,7 +330,11 @@ class Generations:
     def verified(self, name: str, *, trusted: bool = False) -> Generation:
         """Generation ``name``. Raises Unavailable naming the first file that differs."""
         path, record = self.path(name), VerificationRecord(self.path(name))
-        manifest = Manifest.read(path)
+        try:
+            manifest = Manifest.read(path)
+        except Unavailable:
+            record.remove()
+            raise
         verified = record.read()
         try:
             identities = verify_files(path, manifest.files, verified if trusted else {})
@@ -347,8 +358,8 @@ class Generations:
         for name in self.names():
             try:
                 manifest = self.verified(name, trusted=trusted).manifest
-            except Unavailable:
-                past.append(PastGeneration(name, name == serving, sound=False))
+            except Unavailable as error:
+                past.append(PastGeneration(name, False, sound=False, problem=error.sentence))
                 continue
             kinds = tuple(sorted(manifest.kinds.items()))
             past.append(

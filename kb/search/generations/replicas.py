@@ -34,12 +34,14 @@ from kb.disk import file_identity, sync
 from kb.errors import Conflict, NotFound, Unavailable
 from kb.search.generations.checksums import sha256
 from kb.search.generations.generation import (
+    LEDGER_FILE,
     MANIFEST_FILE,
     Generation,
     Generations,
     Manifest,
     write_errors_as_unavailable,
 )
+from kb.search.generations.verification import VerificationRecord
 from kb.temporary_folder import temporary_folder
 
 _CURRENT = "CURRENT"
@@ -114,7 +116,8 @@ def pull(generations: Generations, media: Path, store: BlobStore, *, keep: int) 
 
     Raises NotFound when the store has none, Conflict when this data folder has built one of the
     same name itself, Unavailable when the store or the disk cannot be used, or when what the store
-    holds is damaged. What is damaged here is fetched anew.
+    holds is damaged. What was found to be damaged here, by ``kb.search.generations.index_check`` or
+    a reader, is fetched anew.
     """
     name = _current_name(store)
     record = _Record.read(store, name)
@@ -126,15 +129,25 @@ def pull(generations: Generations, media: Path, store: BlobStore, *, keep: int) 
             moved = _pull_images(store, media, record.images)
             if name in generations.names():
                 _refuse_another(generations.path(name), manifest)
-                if not _is_sound(generations, name):  # it serves nobody, and is fetched anew
-                    _remove_generation(generations, name)
-            if name not in generations.names():
+            if not _is_sound(generations, name):
                 moved += _pull_generation(generations, store, manifest, record)
             if generations.published_name() != name:
                 generations.point_to(name)
+            moved += _mend_others(generations, store, name)
             for surplus in generations.surplus(keep):
                 _remove_generation(generations, surplus)
     return Transfer(name, len(moved), sum(moved), changed=live != name)
+
+
+def problems(generations: Generations) -> str:
+    """Why some of the kept generations cannot be used, after reading all of them; or ""."""
+    sentences = []
+    for name in generations.names():
+        try:
+            generations.verified(name)
+        except Unavailable as error:
+            sentences.append(error.sentence)
+    return " ".join(sentences)
 
 
 # --- the store
@@ -264,8 +277,11 @@ def _pull_images(store: BlobStore, media: Path, images: list[str]) -> list[int]:
 def _pull_generation(
     generations: Generations, store: BlobStore, manifest: Manifest, record: _Record
 ) -> list[int]:
-    """The bytes of each file that was fetched; generations that are here have the others."""
-    here = _files_by_digest(generations)
+    """The bytes of each file that was fetched; generations that are here have the others.
+
+    A damaged generation of the same name is replaced when all files are there.
+    """
+    here = _files_by_digest(generations) | _sound_files(generations.path(manifest.name), manifest)
     with _building(generations.folder) as folder:
         (folder / MANIFEST_FILE).write_text(record.manifest_text, "utf-8")
         sync(folder / MANIFEST_FILE)
@@ -285,7 +301,28 @@ def _pull_generation(
         for parent in {(folder / file).parent for file in manifest.files} | {folder}:
             sync(parent)
         identities = {file: file_identity(folder / file) for file in manifest.files}
-        generations.adopt(folder, manifest, identities)
+        _remove_generation(generations, manifest.name)
+        generations.adopt(folder, manifest, identities, publish=False)
+    return moved
+
+
+def _mend_others(generations: Generations, store: BlobStore, live: str) -> list[int]:
+    """Fetches anew what is kept to fall back to and was found to be damaged; the bytes of it.
+
+    A generation that the store has no more is removed: it could only fail to serve.
+    """
+    moved: list[int] = []
+    for name in generations.names():
+        folder = generations.path(name)
+        is_suspect = name != live and not VerificationRecord(folder).exists()
+        if not is_suspect or _is_sound(generations, name) or (folder / LEDGER_FILE).exists():
+            continue
+        if store.read(_record_name(name)) is None:
+            _remove_generation(generations, name)
+        else:
+            record = _Record.read(store, name)
+            manifest = _parsed(store, name, record.manifest_text)
+            moved += _pull_generation(generations, store, manifest, record)
     return moved
 
 
@@ -324,6 +361,16 @@ def _files_by_digest(generations: Generations) -> dict[str, Path]:
                 digest: generation.path / file
                 for file, (_, digest) in generation.manifest.files.items()
             }
+    return files
+
+
+def _sound_files(folder: Path, manifest: Manifest) -> dict[str, Path]:
+    """SHA-256 -> a file of the damaged generation in ``folder`` that is as it should be."""
+    files: dict[str, Path] = {}
+    for name, (_, digest) in manifest.files.items():
+        with contextlib.suppress(OSError):
+            if sha256(folder / name) == digest:
+                files[digest] = folder / name
     return files
 
 

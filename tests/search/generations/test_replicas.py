@@ -14,10 +14,12 @@ import pytest
 from kb.blobs import BlobStore, open_store
 from kb.blobs.folder import FolderStore
 from kb.errors import Conflict, NotFound, Unavailable
+from kb.search import searcher
 from kb.search.generations import replicas
 from kb.search.generations.generation import LEDGER_FILE, Generations
 from kb.search.generations.replicas import Transfer
 from kb.search.searcher import Searcher
+from tests.search.generations.test_verification import until
 from tests.search.library import ARTICLES, publish
 
 
@@ -235,17 +237,59 @@ def test_a_damaged_store_changes_nothing_here(
 def test_a_generation_that_is_damaged_here_is_fetched_anew(
     editor: Path, portal: Path, store: BlobStore, name: str
 ) -> None:
-    pushed = push(editor, store)
+    push(editor, store)
     pull(portal, store)
     (damaged,) = (portal / "index").glob(f"gen-*/{name}")
     content = bytearray(damaged.read_bytes())
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
     assert "`kb index pull`" in Generations(portal).problem()
-    pulled = pull(portal, store)
-    assert 0 < pulled.bytes <= pushed.bytes
+    assert pull(portal, store).files == (name != "manifest.json")  # which the record has
     assert answers(portal) == answers(editor)
     assert pull(portal, store).files == 0
+
+
+@pytest.mark.parametrize("name", ["part-0.arrays", "manifest.json"])
+def test_an_earlier_generation_that_is_damaged_here_is_fetched_anew_too(
+    editor: Path, portal: Path, store: BlobStore, name: str
+) -> None:
+    for articles in (ARTICLES, ARTICLES[:3]):
+        publish(editor, articles)
+        push(editor, store)
+        pull(portal, store)
+    generations = Generations(portal)
+    assert generations.names() == ["000003", "000002"]
+    damaged = generations.path("000002") / name
+
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert "000002" in replicas.problems(generations)
+    assert pull(portal, store).files == (name != "manifest.json")  # which the record has
+    assert replicas.problems(generations) == ""
+
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    assert "000002" in replicas.problems(generations)
+    store.delete("generations/000002.json")  # there is nothing to fetch
+    pull(portal, store)
+    assert generations.names() == ["000003"]
+
+
+def test_a_portal_without_another_generation_opens_what_was_fetched_anew(
+    editor: Path, portal: Path, store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push(editor, store)
+    pull(portal, store)
+    reader, article = Searcher(portal), ARTICLES[0]
+    assert reader.titles([article.id]) == {article.id: article.title}
+    (damaged,) = (portal / "index").glob("gen-*/documents-000000.arrays")
+    with damaged.open("r+b") as file:  # the same file, which the reader has open
+        content = file.read().replace(article.title.encode(), b"?" * len(article.title))
+        file.seek(0)
+        file.write(content)
+    assert reader.titles([article.id]) != {article.id: article.title}
+
+    pull(portal, store)
+    monkeypatch.setattr(searcher, "INSPECT_EVERY", 0.0)
+    assert until(lambda: reader.titles([article.id]) == {article.id: article.title})
 
 
 def test_the_store_keeps_as_many_generations_as_asked(

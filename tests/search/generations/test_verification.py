@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kb.disk import file_identity
+from kb.search import searcher
 from kb.search.generations import checksums, verification
 from kb.search.generations.generation import Generations
 from kb.search.generations.verification import RECORD_FILE, VerificationRecord
@@ -124,6 +125,23 @@ def test_damage_that_is_found_later_takes_a_generation_out_of_service(tmp_path: 
     current = Generations(tmp_path).current()  # as `kb worker` and `kb doctor` look
     assert current is not None
     assert current.name == "000001"
+    assert follows(reader, "000001")
+
+
+def test_a_file_that_is_changed_while_it_is_open_takes_a_generation_out_of_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hashed: list[str]
+) -> None:
+    publish(tmp_path)
+    publish(tmp_path, ARTICLES[:3])
+    reader = Searcher(tmp_path)
+    assert reader.generation == "000002"
+    monkeypatch.setattr(searcher, "INSPECT_EVERY", 0.0)
+    hashed.clear()
+    time.sleep(CHECK_EVERY)
+    assert reader.generation == "000002"
+    assert hashed == []
+
+    flip(partition_file(tmp_path, "000002"))
     assert follows(reader, "000001")
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kb.search.generations.generation import Generations
+from kb.search.generations.index_check import IndexCheck
 from kb.search.searcher import Searcher
-from kb.worker.index_check import IndexCheck
 from tests.search.generations.test_verification import flip, follows, partition_file
 from tests.search.library import ARTICLES, publish
 

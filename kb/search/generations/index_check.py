@@ -1,8 +1,8 @@
-"""Index check: once a day the worker reads the published generation whole, aside from visitors.
+"""Index check: once a day the published generation is read whole, aside from visitors.
 
 Disks damage files that nobody has written to. The portal opens a generation without reading it, so
-somebody has to look: where a file is not what was published, portals fall back to the generation
-before (see ``kb.search.generations.verification``).
+on each machine somebody has to look: the worker, or whoever pulls the index. Where a file is not
+what was published, portals fall back to the generation before (see ``verification``).
 """
 
 from __future__ import annotations

@@ -71,10 +71,10 @@ from kb.search.index.document_store import (
     without_surrogates,
 )
 from kb.search.index.edits import (
-    ALL,
     edits_file,
     load_edits,
     load_partition,
+    rows_with_edits,
     with_edits,
 )
 from kb.search.index.previous import PreviousPartition
@@ -585,7 +585,7 @@ class IndexBuilder:
         the edits beside it.
         """
         arrays, edits = load_arrays(partition), load_edits(partition)
-        return arrays | {"row": edits.get(ALL + "row", arrays["row"])}, edits
+        return arrays | {"row": rows_with_edits(arrays, edits)}, edits
 
     def _part_of(
         self, visible: frozenset[str], files: Mapping[frozenset[str], str]

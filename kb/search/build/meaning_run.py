@@ -35,7 +35,7 @@ from kb.search.generations.generation import (
 )
 from kb.search.index.array_file import Arrays, load_arrays, save_arrays
 from kb.search.index.document_store import DocumentStore, segment_file
-from kb.search.index.edits import ALL, edits_file, load_edits
+from kb.search.index.edits import edits_file, load_edits, rows_with_edits
 from kb.search.kernels.ranges import positions_of
 from kb.search.meaning.embeddings import pack_embeddings
 from kb.search.meaning.query_table import installed_table
@@ -152,7 +152,7 @@ def _refine(
     ``firsts`` are the first passages of the documents by their rows in the store, and of all.
     """
     arrays, edits = load_arrays(source), load_edits(source)
-    rows = edits.get(ALL + "row", arrays["row"]).astype(np.int64)
+    rows = rows_with_edits(arrays, edits).astype(np.int64)
     edited = edits.get("edited", np.zeros(0, dtype=np.int32))
 
     same = np.setdiff1d(np.flatnonzero(rows >= 0), edited)

@@ -30,7 +30,7 @@ from kb.search.build.value_columns import KIND_NUMBERS, changed_values
 from kb.search.documents import DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import languages_of
-from kb.search.index.edits import ALL, AT, END, TO, may_have_edits
+from kb.search.index.edits import AT, END, TO, may_have_edits, pack_rows
 from kb.search.index.latent_topics import pack_added_topics
 from kb.search.index.previous import PreviousPartition
 from kb.search.index.spill import Spill
@@ -85,7 +85,7 @@ def edits_of(read: ReadIndex, size: int, previous: PreviousPartition) -> Arrays 
     is_unchanged[is_unchanged] = previous.numbers[rows[is_unchanged]] >= 0
     is_fresh = ~is_unchanged & ((rows >= 0) | (rows_then >= 0))
     edited = np.flatnonzero(is_fresh | previous.is_edited(np.arange(count)))
-    segment: Arrays = {ALL + "row": rows.astype(np.int32)}
+    segment = pack_rows(rows)
     if not edited.size:  # nothing but the places in the store: documents of others were edited
         return segment
 

@@ -4,9 +4,10 @@ Holds the data for hits and article pages, and what the next generation reuses. 
 it. Documents are stored in segments of up to 512, in the order of their rows. A segment never
 changes: the next generation links the segments whose documents are all unchanged, and writes the
 others again without what was removed. Therefore, a publish writes little, and no text of a removed
-or edited page stays in the new generation's segments. A small catalogue lists the segments and maps
-ids to rows. Other data that the build keeps for the same documents is in files beside each segment
-(see ``segment_file``).
+or edited page stays in the new generation's segments. A small catalogue lists the segments. Ids are
+found by their keys: in a large store, a file that is linked like a segment has those of most
+documents, and the catalogue those of segments that were written since. Other data that the build
+keeps for the same documents is in files beside each segment (see ``segment_file``).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import math
 import zlib
 from array import array
 from bisect import bisect_right
@@ -44,6 +46,7 @@ STORE_WRITE_ERRORS = (OSError,)
 SEGMENT, _SEGMENT_BYTES = 512, 8 * 1024 * 1024
 _SMALL = 64  # documents; a smaller segment is written again with what comes next
 _SEGMENT_NAME = "documents-{:06}.arrays"
+_KEYS_NAME = "keys-{:06}.arrays"
 #: Id, kind, title, and (product, versions, updated, solved, folders, place).
 ShownRow = tuple[str, str, str, tuple[Any, ...]]
 _UNPLACED: tuple[Any, ...] = ((), Place())  # folders and place
@@ -107,6 +110,15 @@ class _Pending:
         }
 
 
+def _may_be_recent(keys: int, documents: int) -> bool:
+    """Whether so many keys may be in the catalogue.
+
+    It is written at each publish, and the file of the others only when this no longer holds: the
+    limit is about where the two together are smallest, for an edit that writes one segment again.
+    """
+    return keys <= 32 * math.isqrt(documents)
+
+
 def segment_file(name: str, kind: str) -> str:
     """The name of a file of some ``kind`` beside the segment with this name."""
     return name.replace("documents", kind)
@@ -128,12 +140,14 @@ class StoreWriter:
         self._ids: dict[str, int] = {}  # ids of added documents, with their keys
         self._aliases: dict[str, str] = {}
         self._next_segment = 0
+        self._keys_end = 0  # the file of keys has those of segments with lower numbers
         self._closed = False
 
     @property
     def files(self) -> list[str]:
         """What was written, once it is closed."""
-        return [self._path.name, *self._names]
+        keys = [_KEYS_NAME.format(self._keys_end)] if self._keys_end else []
+        return [self._path.name, *keys, *self._names]
 
     def is_linked(self, name: str) -> bool:
         """Whether the segment with this name is the previous store's."""
@@ -235,11 +249,11 @@ class StoreWriter:
         self._closed = True
         self._flush()
         added = np.fromiter(self._ids.values(), dtype=np.uint64, count=len(self._ids))
-        keys = np.concatenate((self._keys_then, added))
-        order = np.argsort(keys, kind="stable")
+        keys, rows = self._recent_keys(np.concatenate((self._keys_then, added)))
         catalogue: Arrays = {
-            "keys": keys[order],
-            "rows": order.astype(np.int32),
+            "keys": keys,
+            "rows": rows.astype(np.int32),
+            "keys_end": np.array([self._keys_end], dtype=np.int64),
             "segments": _json(self._names),
             "first_rows": np.array(self._first_rows, dtype=np.int64),
             "first_passages": np.array(self._first_passages, dtype=np.int64),
@@ -247,6 +261,45 @@ class StoreWriter:
             "aliases": _json(self._aliases),
         }
         save_arrays(self._path, catalogue)
+
+    def _recent_keys(
+        self, keys: NDArray[np.uint64]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+        """The keys that the file of keys does not have, sorted, and their rows; of all ``keys``.
+
+        Links or writes that file.
+        """
+        firsts = np.array(self._first_rows, dtype=np.int64)
+        segments = np.array([_number_in(name) for name in self._names], dtype=np.int32)
+        segment_of_row = np.repeat(segments, np.diff(firsts))
+
+        self._keys_end = self._previous.keys_end if self._previous else 0
+        is_recent = segment_of_row >= self._keys_end
+        if _may_be_recent(int(is_recent.sum()), keys.size):
+            if self._keys_end and self._previous is not None:
+                name = _KEYS_NAME.format(self._keys_end)
+                link_file(self._previous.folder / name, self._path.with_name(name))
+            rows = np.flatnonzero(is_recent)
+            rows = rows[np.argsort(keys[rows], kind="stable")]
+            return keys[rows], rows
+
+        self._keys_end = self._next_segment
+        order = np.argsort(keys, kind="stable")
+        numbers = np.arange(keys.size) - np.repeat(firsts[:-1], np.diff(firsts))
+        save_arrays(
+            self._path.with_name(_KEYS_NAME.format(self._keys_end)),
+            {
+                "keys": keys[order],
+                "segments": segment_of_row[order],
+                "numbers": numbers[order].astype(np.uint16),
+            },
+        )
+        return keys[:0], order[:0]
+
+
+def _number_in(name: str) -> int:
+    """That of the segment with this name."""
+    return int(name.removesuffix(".arrays").rpartition("-")[2])
 
 
 class _SegmentFile:
@@ -358,6 +411,7 @@ class DocumentStore:
         self.folder = path.parent
         self._earlier: EarlierStore | None = None
         self._catalogue: Arrays = {}
+        self.keys_end = 0  # the file of keys has those of segments with lower numbers
         if path.exists():
             self._catalogue = load_arrays(path)
             names = json.loads(self._catalogue["segments"].tobytes())
@@ -372,6 +426,11 @@ class DocumentStore:
                 )
             ]
             self.next_segment = int(self._catalogue["next_segment"][0])
+            if "keys_end" in self._catalogue:  # up to format 14, all keys are in the catalogue
+                self.keys_end = int(self._catalogue["keys_end"][0])
+            if self.keys_end:
+                # Mapped now, as the folder may be gone when somebody asks.
+                self._map_keys = map_arrays(path.with_name(_KEYS_NAME.format(self.keys_end)))
         else:
             self._earlier = EarlierStore(path.parent)
             self.segments, self.next_segment = [Segment(self._earlier, "", 0, 0)], 0
@@ -428,20 +487,53 @@ class DocumentStore:
     def row(self, document_id: str) -> int | None:
         if self._earlier is not None:
             return self._earlier.row(document_id)
-        keys, rows = self._catalogue["keys"], self._catalogue["rows"]
-        place = int(keys.searchsorted(np.uint64(document_key(document_id))))
-        # Two ids might have one key.
-        while place < keys.size and int(keys[place]) == document_key(document_id):
-            part, number = self._place(int(rows[place]))
+        key = np.uint64(document_key(document_id))
+        for row in (*self._rows_in_catalogue(key), *self._rows_in_file(key)):
+            # Two ids might have one key.
+            part, number = self._place(row)
             if _value(part.shown(number))[0] == document_id:
-                return int(rows[place])
-            place += 1
+                return row
         return None
+
+    def _rows_in_catalogue(self, key: np.uint64) -> list[int]:
+        low, high = _range_of(self._catalogue["keys"], key)
+        rows: list[int] = self._catalogue["rows"][low:high].tolist()
+        return rows
+
+    def _rows_in_file(self, key: np.uint64) -> list[int]:
+        if not self.keys_end:
+            return []
+        low, high = _range_of(self._keys_file["keys"], key)
+        firsts = self._firsts_by_number[self._keys_file["segments"][low:high]]
+        rows = firsts + self._keys_file["numbers"][low:high]
+        return [
+            row for row, first in zip(rows.tolist(), firsts.tolist(), strict=True) if first >= 0
+        ]
+
+    @functools.cached_property
+    def _keys_file(self) -> Arrays:
+        """For each key the number of the segment, and the document's number in the segment."""
+        return self._map_keys()
+
+    @functools.cached_property
+    def _firsts_by_number(self) -> NDArray[np.int64]:
+        """The first row of each segment in the file of keys; -1 for those that are gone."""
+        firsts = np.full(self.keys_end, -1, dtype=np.int64)
+        for segment in self.segments:
+            number = _number_in(segment.name)
+            if number < self.keys_end:
+                firsts[number] = segment.first_row
+        return firsts
 
     def keys(self) -> NDArray[np.uint64]:
         """The key of the id of each row."""
         keys = np.empty(len(self), dtype=np.uint64)
         keys[self._catalogue["rows"]] = self._catalogue["keys"]
+        if self.keys_end:
+            firsts = self._firsts_by_number[self._keys_file["segments"]]
+            is_kept = firsts >= 0
+            rows = firsts[is_kept] + self._keys_file["numbers"][is_kept]
+            keys[rows] = self._keys_file["keys"][is_kept]
         return keys
 
     def id(self, row: int) -> str:
@@ -552,6 +644,11 @@ class DocumentStore:
             gone=tuple(id_ for id_, digest in then.items() if now.get(id_) != digest),
             fresh=tuple(id_ for id_, digest in now.items() if then.get(id_) != digest),
         )
+
+
+def _range_of(keys: NDArray[np.uint64], key: np.uint64) -> tuple[int, int]:
+    """Where ``key`` stands among sorted ``keys``."""
+    return int(keys.searchsorted(key)), int(keys.searchsorted(key, "right"))
 
 
 def _raw(value: Any) -> bytes:

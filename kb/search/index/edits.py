@@ -23,8 +23,11 @@ from kb.search.index.array_file import Arrays, load_arrays, load_private_arrays
 from kb.search.kernels.layout import Headings, Passages, PassageVectors, Titles
 
 #: How the arrays of a segment are named that change those of the large file: the values at some
-#: places, and where these are; values that follow the last ones; all values.
-AT, TO, END, ALL = "at:", "to:", "end:", "all:"
+#: places, and where these are; values that follow the last ones.
+AT, TO, END = "at:", "to:", "end:"
+#: The rows of all documents: by how much each differs from the one before, which packs to nearly
+#: nothing when the segment travels; up to format 14, as they are.
+_ROW_STEPS, _ROWS = "row_steps", "all:row"
 #: The fewest documents for edits: a smaller partition can be written whole just as quickly.
 SMALLEST_WITH_EDITS = 2_000
 #: Vacant numbers of each kind: a share of its documents, and at least so many.
@@ -65,18 +68,30 @@ def load_edits(file: Path) -> Arrays:
     return load_arrays(beside) if beside.exists() else {}
 
 
+def pack_rows(rows: NDArray[np.int64]) -> Arrays:
+    """The segment's array for the rows that all documents have now, -1 where there is none."""
+    return {_ROW_STEPS: np.diff(rows, prepend=0).astype(np.int32)}
+
+
+def rows_with_edits(arrays: Arrays, edits: Arrays) -> NDArray[np.int32]:
+    """The row of each document in the document store, or -1."""
+    if _ROW_STEPS in edits:
+        return np.cumsum(edits[_ROW_STEPS], dtype=np.int32)
+    rows: NDArray[np.int32] = edits.get(_ROWS, arrays["row"])
+    return rows
+
+
 def with_edits(arrays: Arrays, edits: Arrays, private: Arrays | None = None) -> Arrays:
     """``arrays`` as ``edits`` change them. Of those that change only in some places, the rest stays
     shared with all processes where ``private`` are the same arrays, of which writing copies a page.
     """
     joined = {n: array for n, array in arrays.items() if not n.startswith(_FROM_TICKETS)}
+    joined["row"] = rows_with_edits(arrays, edits)
     for key, values in edits.items():
-        if key.startswith(ALL):
-            joined[key.removeprefix(ALL)] = values
-        elif key.startswith(END):
+        if key.startswith(END):
             name = key.removeprefix(END)
             joined[name] = np.concatenate((joined[name], values))
-        elif ":" not in key:
+        elif ":" not in key and key != _ROW_STEPS:
             joined[key] = values
     for key, places in edits.items():
         if key.startswith(AT):
@@ -86,7 +101,7 @@ def with_edits(arrays: Arrays, edits: Arrays, private: Arrays | None = None) -> 
                 changed = changed.copy() if private is None else private[name]
             changed[places] = edits[TO + name]
             joined[name] = changed
-    for name in {key.partition(":")[2] for key in edits if ":" in key}:
+    for name in {"row", *(key.partition(":")[2] for key in edits if ":" in key)}:
         joined[name].flags.writeable = False  # as mapped arrays are: see ``kernels.layout``
     return joined
 

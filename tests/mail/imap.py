@@ -52,7 +52,7 @@ service stats {{
   chroot =
 }}
 """
-_STARTS_WITHIN = 20.0
+_STARTS_WITHIN = 120.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from kb.mail.cli import mail as command
 from kb.site.data_folder import claim_data_folder
 from tests.mail.mails import SUPPORT, mail
+from tests.webapp.test_cli import PATIENCE
 from tests.world import POLICIES
 
 
@@ -111,11 +112,11 @@ def test_fetching_ends_at_once_also_while_a_server_is_silent(content: Path) -> N
     """The timeout of the connection is a minute."""
     words = [sys.executable, "-c", "from kb.cli import main; main()", "mail", "poll"]
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(60)
+        silent.settimeout(PATIENCE)
         told = {"HOST": "127.0.0.1", "PORT": str(silent.getsockname()[1]), "USER": "a"}
         imap = {f"KB_IMAP_{name}": text for name, text in told.items()}
         with subprocess.Popen(words, env={**os.environ, **imap}) as polling:
             connection, _ = silent.accept()
             polling.send_signal(signal.SIGINT)
-            assert polling.wait(timeout=30) == 0
+            assert polling.wait(PATIENCE) == 0
             connection.close()

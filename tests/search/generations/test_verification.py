@@ -50,7 +50,7 @@ def follows(reader: Searcher, generation: str) -> bool:
 
 
 def until(true: Callable[[], bool]) -> bool:
-    for _ in range(200):
+    for _ in range(2_400):  # for a minute: the machine may be busy
         if true():
             return True
         time.sleep(CHECK_EVERY / 4)

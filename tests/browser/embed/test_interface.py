@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import socket
@@ -36,8 +37,11 @@ def tag(attributes: str) -> str:
 
 
 def told(page: Page) -> list[str]:
+    """The kinds of events in order, each change once: on a busy machine the keys come slowly, and a
+    list is shown for half of a title, too.
+    """
     kinds: list[str] = page.evaluate("told.map(([kind]) => kind)")
-    return kinds
+    return [kind for kind, _ in itertools.groupby(kinds)]
 
 
 def read_first(page: Page) -> None:
@@ -277,7 +281,8 @@ def test_what_was_typed_is_read_at_a_pause_and_a_closed_list_stays_closed(
     shop.goto(foreign.put("/pause", page(LISTEN + FORM)))
     shop.locator("#subject").press_sequentially(TITLE)
     expect(shop.locator(".suggest-title")).to_have_text("Read at leisure")
-    assert told(shop) == ["shown", "shown"]
+    assert told(shop) == ["shown"]
+    assert shop.evaluate("told.at(-1)[1].suggestions[0].title") == "Read at leisure"
 
     waiting: list[Route] = []
     shop.route(at_pauses, lambda route: waiting.append(route))

@@ -18,7 +18,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("portal")
     settings = settings_of(folder)
     publish(settings.data)
-    open_centre(settings).close()
+    centre = open_centre(settings)
+    # Compiled loops and word lists are loaded once by each process: no test's question may run out
+    # of time over them.
+    centre.searcher.suggest("paper jam")
+    centre.close()
     return folder
 
 

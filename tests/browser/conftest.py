@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
@@ -160,6 +161,15 @@ class Visitor:
             self.complaints += self.page.evaluate("window.breaches || []")
         self.context.close()
         assert not self.complaints, self.complaints
+
+
+@contextmanager
+def late_scripts(page: Page) -> Iterator[None]:
+    """The scripts of the next page arrive at the end, after somebody has begun to type."""
+    page.route("**/static/**/*.js*", lambda _: None)
+    yield
+    page.unroute("**/static/**/*.js*")  # lets them through
+    page.wait_for_load_state()
 
 
 class Door:

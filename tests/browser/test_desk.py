@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Door, Served
+from tests.browser.conftest import Door, Served, late_scripts
 from tests.browser.test_pages import LOOKS, check, file_one
 
 pytestmark = pytest.mark.browser
@@ -30,9 +30,11 @@ def test_what_an_agent_types_survives_another_action_and_a_reload(
     alice, bob = visit(), visit()
     number = file_one(alice.sign_in("alice"), served.address)
     bob.sign_in("bob")
-    desk = bob.go(f"/desk/{number}")
-    desk.fill("#reply-body", "Half a reply")
-    desk.fill("#note-body", "Half a note")
+    desk = bob.page
+    with late_scripts(desk):
+        desk.goto(f"{served.address}/desk/{number}", wait_until="commit")
+        desk.fill("#reply-body", "Half a reply")
+        desk.fill("#note-body", "Half a note")
     desk.get_by_role("button", name="Assign to me").click()
     expect(desk.locator("[data-assignee='Bob Baker']")).to_be_visible()
     expect(desk.locator("#reply-body")).to_have_value("Half a reply")

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
 from kb.tickets.actions.filing import UNVERIFIED_PER_HOUR
-from tests.browser.conftest import Door, Served
+from tests.browser.conftest import Door, Served, late_scripts
 from tests.browser.test_story import FILED, fill, guest_address, suggest, typed
 from tests.world import draft
 
@@ -54,6 +54,23 @@ def test_a_lost_connection_loses_nothing_and_files_once(visit: Door, served: Ser
     page.locator("#file-ticket").click()
     page.wait_for_url(FILED)
     assert served.tickets() == before + 1
+
+
+def test_what_was_typed_and_chosen_before_the_scripts_ran_counts(visit: Door) -> None:
+    visitor = visit()
+    page = visitor.page
+    with late_scripts(page):
+        page.goto(visitor.address + "/tickets/new", wait_until="commit")
+        page.fill("#title", "paper jam in the press")
+        page.set_input_files(
+            "#attachments", FilePayload(name="press.log", mimeType="text/plain", buffer=b"jam")
+        )
+    expect(page.locator(".suggest-option").first).to_be_visible()
+    expect(page.locator("[data-chosen] li")).to_have_count(1)
+    with late_scripts(page):
+        page.goto(visitor.address + "/docs", wait_until="commit")
+        page.fill("#bar-q", "paper jam")
+    expect(page.locator(".suggest-option").first).to_be_visible()
 
 
 def use_up(served: Served, email: str) -> None:

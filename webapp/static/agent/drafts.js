@@ -6,18 +6,22 @@ const PAUSE = 500; // ms without a key before saving
 const page = document.querySelector("[data-drafts]");
 const token = document.querySelector('input[name="csrf_token"]')?.value || "";
 
+// After a reload or "Back", the browser puts back what was in the fields, which may have been sent since.
+const isRestored = performance.getEntriesByType("navigation")[0]?.type !== "navigate";
+
 class Draft {
   constructor(form, field) {
     this.form = form;
     this.field = field;
     this.name = form.dataset.action;
-    this.saved = field.value;
+    this.saved = isRestored ? field.value : field.defaultValue; // somebody may already have typed
     this.note = document.createElement("p");
     this.note.className = "meta draft-note";
     this.note.setAttribute("role", "status");
     field.after(this.note);
 
     field.addEventListener("input", () => this.schedule());
+    if (this.isDirty()) this.schedule();
     form.addEventListener("submit", () => {
       this.sent = true; // the server removes the draft once the message is saved
       clearTimeout(this.timer);

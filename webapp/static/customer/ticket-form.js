@@ -69,7 +69,8 @@ function saveDraft() {
 
 function restoreDraft() {
   const values = draft.load();
-  if (!values || form.dataset.answered !== undefined || field("title").value) return;
+  const isTyped = field("title").value || field("description").value; // by the server, or before this script ran
+  if (!values || form.dataset.answered !== undefined || isTyped) return;
   for (const [name, value] of Object.entries(values)) {
     const target = field(name);
     if (!target || NOT_DRAFTED.has(name)) continue;
@@ -525,8 +526,14 @@ followProduct();
 restoreDraft();
 followConditions();
 saveDraft();
+// What is in the form already: from the draft, from the server, or typed before this script ran.
 if (field("title").value.trim().length >= MIN_QUERY_LENGTH) {
   customElements.whenDefined("ask-suggest").then(() => suggest.refresh());
+  if (ownTickets) showOwnTickets();
 }
+if (field("description").value) suggestForDescription();
+listFiles(field("attachments"));
+showProblems();
+followTopic();
 updatePromise();
 report("form_open", {});

@@ -23,6 +23,7 @@ class PausingSuggestions extends Suggestions {
   }
 
   pause() {
+    clearTimeout(this.askTimer);
     clearTimeout(this.pauseTimer);
     this.pauses = true;
     return this.ask();

@@ -76,6 +76,8 @@ export class Suggestions {
     this.rejected = new Set();
     this.build();
     this.listen();
+    // What somebody typed before this script ran is asked about, too.
+    if (document.activeElement === input && input.value !== input.defaultValue) this.schedule();
   }
 
   build() {

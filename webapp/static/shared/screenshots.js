@@ -24,9 +24,9 @@ function watch(form, field) {
   status.setAttribute("role", "status");
   if (!field.dataset.megabytes) field.after(status); // the ticket form lists its files itself
 
-  field.addEventListener("change", () => {
-    status.textContent = [...field.files].map((file) => file.name).join(", ");
-  });
+  const list = () => (status.textContent = [...field.files].map((file) => file.name).join(", "));
+  list();
+  field.addEventListener("change", list);
   form.addEventListener("paste", (event) => {
     const pictures = [...event.clipboardData.files].filter((file) => file.type.startsWith("image/"));
     if (!pictures.length) return;

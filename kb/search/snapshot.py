@@ -477,7 +477,8 @@ class Snapshot:
             sure = document.confidence or 0.0
             alike = np.count_nonzero(confidences > weights.CLEAR * sure)
             if sure >= weights.SURE and alike == 1:
-                return display.answer(document.document, document.shown)
+                certain = sure >= weights.CERTAIN
+                return display.answer(document.document, document.shown, certain=certain)
         return None
 
     # --- articles

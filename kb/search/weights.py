@@ -186,6 +186,7 @@ ALONE = 1.5  # where its own log-odds are higher than these: it is only that oth
 #: shown in its place.
 AS_GOOD = 0.9
 SURE = 0.65  # a suggestion of this confidence is quoted above the list
+CERTAIN = 0.9  # a short page of this confidence is quoted whatever its title asks
 CLEAR = 0.6  # unless another has more than this share of its confidence: then either may answer
 
 COMPLETIONS = 100  # most frequent words that a prefix may stand for

@@ -57,6 +57,11 @@ class QueryCoverage:
         return sum(held) / self._ideal
 
 
+def asked_share(coverage: QueryCoverage, matches: Matches, headings: Sequence[str]) -> float:
+    """The share of the query that some headings ask, 0 to 1."""
+    return coverage.share(_all_terms(matches.words(folded_text("\n".join(headings)))))
+
+
 class Quotation(NamedTuple):
     """A part of a passage's text, and the words in that part that match the query.
 

@@ -30,7 +30,8 @@ _NEEDS_CONTEXT = re.compile(
     r"its|this|that|these|those|they|their|he|she|both|but|however|instead|also|afterwards|"
     r"after that|for example|therefore|so|alternatively|additionally|another|finally|furthermore|"
     r"you (?:can|may|could) also|once (?:this|that|done|identified)|"
-    r"when (?:you(?:['’]re| are|['’]ve| have) )?(?:done|finished))\b",
+    r"when (?:you(?:['’]re| are|['’]ve| have) )?(?:done|finished)|"
+    r"(?:please )?note that|(?:please note|note|tip|hint|caution|important|warning)(?=:))\b",
     re.IGNORECASE,
 )
 #: Sentences that only lead to another page: "See also ...", "If you forgot it, see ...".
@@ -59,6 +60,7 @@ class Quotable(NamedTuple):
     end: int
     first_end: int
     has_digit: bool
+    has_steps: bool  # or another list
     is_first: bool  # of its passage
 
 
@@ -77,6 +79,7 @@ def quotable(passage: SectionPassage, *, continues: bool) -> tuple[Quotable, ...
     there.
     """
     text, parts = passage.text, []
+    lists = [region for region in passage.regions if region.kind is RegionKind.LIST]
     opening = next((i for i, char in enumerate(text) if not char.isspace()), 0)
     for start, end in _parts(passage, continues=continues):
         if _POINTS_ELSEWHERE.match(text[start:end].rstrip()):
@@ -84,7 +87,16 @@ def quotable(passage: SectionPassage, *, continues: bool) -> tuple[Quotable, ...
         first = _SENTENCE_END.search(text, start, end)
         has_digit = _DIGIT.search(text, start, end) is not None
         first_end = first.end() if first else end
-        parts.append(Quotable(start, end, first_end, has_digit, start == opening))
+        parts.append(
+            Quotable(
+                start,
+                end,
+                first_end,
+                has_digit,
+                has_steps=any(start < list_.start < end for list_ in lists),
+                is_first=start == opening,
+            )
+        )
     return tuple(parts)
 
 
@@ -155,10 +167,10 @@ def _within(length: int, span: TextRange | None) -> Iterator[TextRange]:
 
 
 def _is_sentence(text: str) -> bool:
-    """Whether the text ends like a sentence, and is complete without what follows it."""
-    if _NEEDS_WHAT_FOLLOWS.search(text):
+    """Whether the text begins and ends like a statement, and is complete without what follows."""
+    if text.startswith(("...", "…", "- ", "* ", "• ")) or _NEEDS_WHAT_FOLLOWS.search(text):
         return False
-    ends = text.rstrip().rstrip('"”’)').endswith((".", "!", "?", "…", "。", "！", "？"))
+    ends = text.rstrip().rstrip('"”’)').endswith((".", "!", "…", "。", "！"))
     return ends and (len(text.split()) >= _MIN_WORDS or not text.isascii())
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from kb.search.analysis.common_words import COMMON_WORDS
 from kb.search.analysis.passages import TextRange
 from kb.search.analysis.tokenizer import WORD_CONTINUATION, FoldedText, is_spaced, tokens
 from kb.search.results import Passage
@@ -92,6 +93,12 @@ class Matches:
             if word.startswith(beginning):
                 terms |= term
         return terms
+
+    def asks(self, heading: str) -> bool:
+        """Whether the query has each word of ``heading``, but for common words."""
+        words = [token.text for token in tokens(heading) if token.text not in COMMON_WORDS]
+        said = [word for word, stem in zip(words, self._stems_of(words), strict=True) if stem]
+        return bool(said) and None not in self._terms_of(said)
 
     def words(self, text: FoldedText) -> list[MatchedWord]:
         """What matches in the original text, in order; overlapping words are merged."""

@@ -203,14 +203,16 @@ def _differ_by_number(words: Sequence[str], others: Sequence[str]) -> bool:
 
 
 def _sketches(texts: _Texts, then: CarriedOver | None) -> Sketches:
-    """For each document the smallest hash of each bin; _EMPTY where a bin has none."""
-    count = texts.count
-    sketches = np.full((count, _BINS), _EMPTY, dtype=np.uint16)
-    read = np.arange(count)
+    """For each document the smallest hash of each bin; _EMPTY where a bin has none, as in threads,
+    which are compared with nothing.
+    """
+    sketches = np.full((texts.count, _BINS), _EMPTY, dtype=np.uint16)
+    read = np.fromiter(texts.facts, dtype=np.int64, count=len(texts.facts))
     if then is not None and "sketches" in then.arrays:
-        same = np.flatnonzero(then.places >= 0)
+        places = then.places[read]
+        same = read[places >= 0]
         sketches[same] = then.arrays["sketches"][then.places[same]]
-        read = np.flatnonzero(then.places < 0)
+        read = read[places < 0]
     for low in range(0, read.size, _BATCH):
         rows = read[low : low + _BATCH]
         hashes, owners = texts.hashed_runs(rows)

@@ -81,11 +81,14 @@ from kb.search.index.previous import PreviousPartition
 from kb.search.index.resolved_tickets import pack_resolved_tickets
 from kb.search.index.spill import Spill
 from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
+from kb.search.kernels.layout import Loops
 from kb.search.query.vocabulary import Vocabulary
 from kb.search.scoring.translations import pack_translations
 
 #: Called with the stage, how much of it is done, and how much there is to do.
 BuildProgress = Callable[[str, int, int], None]
+#: Documents; a smaller partition is written sooner than the compiled loops are loaded.
+_FEWEST_FOR_LOOPS = 12_000
 
 
 class _Reread(NamedTuple):
@@ -426,8 +429,14 @@ class IndexBuilder:
         self, visible: frozenset[str], previous: PreviousPartition | None, spill: Spill
     ) -> Arrays:
         """Everything that those who see ``visible`` are answered from."""
-        arrays = partition_arrays(self._whole_index, visible, previous, spill)
+        size = sum(self._present[name] for name in visible)
+        loops = self._loops if size >= _FEWEST_FOR_LOOPS else None
+        arrays = partition_arrays(self._whole_index, visible, previous, spill, loops)
         return arrays | self._from_tickets(arrays)
+
+    @functools.cached_property
+    def _loops(self) -> Loops:
+        return compiled_loops(self._generations.folder.parent / LOOPS_FOLDER)
 
     def _from_tickets(self, arrays: Arrays) -> Arrays:
         """What resolved tickets say about the documents of a partition."""
@@ -461,8 +470,7 @@ class IndexBuilder:
             @functools.cache
             def index() -> UnpublishedIndex:
                 """Opened only when there is something to ask, which loads the loops."""
-                loops = compiled_loops(self._generations.folder.parent / LOOPS_FOLDER)
-                asked = UnpublishedIndex(self._folder, partitions, loops)
+                asked = UnpublishedIndex(self._folder, partitions, self._loops)
                 return opened.enter_context(contextlib.closing(asked))
 
             def log_odds(audience: str, text: str) -> float:

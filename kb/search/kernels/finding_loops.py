@@ -237,3 +237,45 @@ def count_values(documents: Any, pointers: Any, codes: Any, size: int) -> Any:
         for i in range(pointers[document], pointers[document + 1]):
             counts[codes[i]] += 1
     return counts
+
+
+@compiled
+def _keep_largest(sums: Any, best: Any, scores: Any) -> None:
+    """Fills ``best`` with the positions of the largest ``sums``, largest first; of equal ones, the
+    first. ``scores`` are smaller than any sum, and then these sums.
+    """
+    last = scores.size - 1
+    least = scores[last]
+    for position in range(sums.size):
+        if sums[position] > least:
+            place = last
+            while place > 0 and scores[place - 1] < sums[position]:
+                best[place], scores[place] = best[place - 1], scores[place - 1]
+                place -= 1
+            best[place], scores[place] = position, sums[position]
+            least = scores[last]
+
+
+@compiled
+def top_products(
+    pointers: Any,
+    columns: Any,
+    values: Any,
+    table_pointers: Any,
+    table_columns: Any,
+    table_values: Any,
+    width: int,
+    k: int,
+) -> Any:
+    rows = pointers.size - 1
+    best, scores = np.zeros((rows, k), np.int32), np.full((rows, k), np.float32(-1), np.float32)
+    sums = np.empty(width, np.float32)
+    for r in range(rows):
+        sums[:] = 0
+        for i in range(pointers[r], pointers[r + 1]):
+            low, high = table_pointers[columns[i]], table_pointers[columns[i] + 1]
+            row, factors, value = table_columns[low:high], table_values[low:high], values[i]
+            for j in range(row.size):
+                sums[row[j]] += value * factors[j]
+        _keep_largest(sums, best[r], scores[r])
+    return best, scores

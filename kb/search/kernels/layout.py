@@ -327,6 +327,25 @@ class Loops(Protocol):
     ) -> NDArray[np.int32]:
         """How many of ``documents`` have each of ``size`` values of a column."""
 
+    def top_products(
+        self,
+        pointers: Pointers,
+        columns: NDArray[np.int32],
+        values: NDArray[np.float32],
+        table_pointers: Pointers,
+        table_columns: NDArray[np.int32],
+        table_values: NDArray[np.float32],
+        width: int,
+        k: int,
+        /,
+    ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """The ``k`` largest entries of each row of a sparse matrix times a ``table``, a sparse
+        matrix of this ``width``: their columns and values, largest first.
+
+        Of equal ones the first. ``k`` is at most ``width``, and no value is negative. The products
+        of an entry are added in the order of the row, in 32 bits, as scipy does.
+        """
+
     def project(
         self,
         rows: NDArray[np.float32],

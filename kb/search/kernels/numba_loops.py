@@ -16,6 +16,7 @@ from kb.search.kernels.finding_loops import (
     add_row,
     count_values,
     ngram_vector,
+    top_products,
     top_sums,
     top_titles,
     union_postings,
@@ -54,6 +55,7 @@ __all__ = [
     "ngram_vector",
     "project",
     "rescore",
+    "top_products",
     "top_sums",
     "top_titles",
     "union_postings",
@@ -100,6 +102,8 @@ def warm_up() -> None:
     solved = np.zeros(1, np.int8)
     fold_groups(rows, floats, docs, rows.copy(), True)
     count_values(starts, pointers, _mapped(np.zeros(1, np.int32)), 1)
+    ones, columns = np.ones(1, np.float32), np.zeros(1, np.int32)
+    top_products(table[:2], columns, ones, table[:2], columns, ones, 1, 1)
     fuse_parts(parts, signals, cosines, solved, rows, TopicRows(vectors, rows), about)
     project(np.ones((1, 2), np.float32), vectors.vectors, singles, singles)
 

@@ -368,6 +368,26 @@ def _merged_gains(totals: Floats, forum: int, odds: float) -> Floats:
     return merged - totals
 
 
+def top_products(
+    pointers: Ints,
+    columns: Ints,
+    values: Floats,
+    table_pointers: Ints,
+    table_columns: Ints,
+    table_values: Floats,
+    width: int,
+    k: int,
+    /,
+) -> tuple[Ints, Floats]:
+    sums = np.zeros((pointers.size - 1, width), np.float32)
+    for row, (start, end) in enumerate(pairwise(pointers.tolist())):
+        for entry in range(start, end):
+            part = slice(*table_pointers[columns[entry] : columns[entry] + 2].tolist())
+            sums[row, table_columns[part]] += values[entry] * table_values[part]
+    best = np.argsort(-sums, axis=1, kind="stable")[:, :k].astype(np.int32)
+    return best, np.take_along_axis(sums, best, axis=1)
+
+
 def count_values(documents: Ints, pointers: Ints, codes: Ints, size: int, /) -> Ints:
     entries = positions_of(pointers[documents], pointers[documents + 1])
     return np.bincount(codes[entries], minlength=size)

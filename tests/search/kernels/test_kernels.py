@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import sparse
 
 from kb.search.kernels.layout import (
     GAIN_BITS,
@@ -267,6 +268,29 @@ def test_compiled_tails_are_the_same(
 def test_ties_are_cut_in_order_of_number() -> None:
     best = top_k(np.arange(10), np.array([1, 2, 2, 2, 0, 2, 3, 2, 2, 2]), 3)
     assert best.tolist() == [1, 2, 6]
+
+
+def test_compiled_largest_products_are_the_same(
+    compiled: Loops, reference: Loops, dice: np.random.Generator
+) -> None:
+    rows, width, terms = 6, 40, 12
+    table = np.where(dice.random((terms, width)) < 0.4, dice.integers(1, 4, (terms, width)), 0)
+    weights = np.where(dice.random((rows, terms)) < 0.5, dice.random((rows, terms)), 0)
+    of_rows, of_terms = (sparse.csr_matrix(each.astype(np.float32)) for each in (weights, table))
+    (best, scores), expected = (
+        loops.top_products(
+            *(of_rows.indptr, of_rows.indices, of_rows.data),
+            *(of_terms.indptr, of_terms.indices, of_terms.data),
+            width,
+            5,
+        )
+        for loops in (compiled, reference)
+    )
+    assert best.tobytes() == expected[0].tobytes()
+    assert scores.tobytes() == expected[1].tobytes()
+
+    product = np.asarray((of_rows @ of_terms).todense())
+    assert np.take_along_axis(product, best, axis=1).tobytes() == scores.tobytes()
 
 
 def test_compiled_counts_of_values_are_the_same(

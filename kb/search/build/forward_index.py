@@ -72,10 +72,16 @@ class _ChunkWords(dict[str, tuple[int, ...]]):
 
     def _read(self, chunk: str) -> tuple[int, ...]:
         surfaces, stem = self._surfaces, self._stem
-        # ``index_words`` would return a lower-case ASCII word unchanged.
-        is_plain = len(chunk) > 1 and chunk.isascii() and chunk.isalpha() and chunk.islower()
-        words = [chunk[:MAX_TOKEN]] if is_plain else index_words(chunk)
+        words = [chunk.lower()[:MAX_TOKEN]] if _is_plain(chunk) else index_words(chunk)
         return tuple(surfaces.setdefault(word, len(surfaces)) for word in words if stem(word))
+
+
+def _is_plain(chunk: str) -> bool:
+    """Whether ``index_words`` gives nothing but the chunk in lower case."""
+    if not (len(chunk) > 1 and chunk.isascii() and chunk.isalnum()):
+        return False
+    rest = chunk[1:]
+    return rest == rest.lower() or (chunk.isalpha() and chunk.isupper())
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import functools
 import hashlib
 import json
 import math
+import re
 import zlib
 from array import array
 from bisect import bisect_right
@@ -50,6 +51,10 @@ _KEYS_NAME = "keys-{:06}.arrays"
 #: Id, kind, title, and (product, versions, updated, solved, folders, place).
 ShownRow = tuple[str, str, str, tuple[Any, ...]]
 _UNPLACED: tuple[Any, ...] = ((), Place())  # folders and place
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# ``json.dumps`` makes an encoder each time that it is called with options.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+_encode_sorted = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 # Like json.loads, but that looks for encodings and white space first.
 _decode = json.JSONDecoder().raw_decode
 
@@ -159,8 +164,7 @@ class StoreWriter:
         """
         if document.id in self._ids or self._is_taken_over(document.id):
             raise Conflict(f"Two documents have the id {document.id}; rename one of them.")
-        values = json.dumps(document.to_json(), ensure_ascii=False, sort_keys=True)
-        body = values.encode("utf-8", "replace")
+        body = _encode_sorted(document.to_json()).encode("utf-8", "replace")
         facts = (
             document.product,
             document.versions,
@@ -652,7 +656,7 @@ def _range_of(keys: NDArray[np.uint64], key: np.uint64) -> tuple[int, int]:
 
 
 def _raw(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    return _encode(value).encode("utf-8", "replace")
 
 
 def _value(raw: bytes) -> Any:
@@ -680,6 +684,11 @@ def document_digest(body: bytes) -> bytes:
 
 def without_surrogates(document: Document) -> Document:
     """The document with lone surrogates and NULs replaced, so that every store can hold it."""
+    texts = [document.title, document.html]
+    for section in document.sections:
+        texts += (section.text, section.anchor, *section.path)
+    if all(map(_is_storable, texts)):
+        return document
     sections = tuple(
         replace(
             section,
@@ -697,6 +706,12 @@ def without_surrogates(document: Document) -> Document:
     )
 
 
+def _is_storable(text: str) -> bool:
+    return (text.isascii() or not _SURROGATE.search(text)) and "\0" not in text
+
+
 def storable_text(text: str) -> str:
     """Text that UTF-8 and SQLite can hold."""
+    if _is_storable(text):
+        return text
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

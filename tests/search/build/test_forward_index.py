@@ -13,7 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kb.search.analysis.passages import split_passages
+from kb.search.analysis.tokenizer import index_words
 from kb.search.build.builder import IndexBuilder
+from kb.search.build.forward_index import ForwardIndex
 from kb.search.documents import AUDIENCES, Document, DocumentKind
 from kb.search.generations.generation import Generation
 from kb.search.index import latent_topics
@@ -50,6 +53,16 @@ def documents(pages: dict[int, tuple[str, str, str, DocumentKind]]) -> dict[str,
             document_id, title, text, audience=audience, kind=kind, tags=("a tag",)
         )
     return by_id
+
+
+@pytest.mark.parametrize(
+    "chunk", ["windows", "Windows", "USB", "8000", "v9", "9A", "ABc", "9Ab", "iPhone", "sNAKE", "z"]
+)
+def test_a_word_without_joints_is_read_as_the_tokenizer_reads_it(chunk: str) -> None:
+    index = ForwardIndex()
+    page = document("doc/page", chunk)
+    index.add(page, 0, split_passages(page))
+    assert [*index.surfaces] == index_words(chunk)
 
 
 def assert_same_bytes(

@@ -11,6 +11,7 @@ here comes from what one audience can see. Build time only.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
@@ -174,10 +175,10 @@ def _words_in_file(
     For a document that is edited for the first time since then, they are its earlier ``words``; for
     one that was added, there are none.
     """
-    surfaces, edits = TermDictionary(previous.arrays, "surface"), previous.edits
+    edits = previous.edits
+    find = functools.cache(TermDictionary(previous.arrays, "surface").find)  # most words recur
     lists: dict[int, FileWords] = {
-        number: np.array([surfaces.find(word) for word in words[number]], dtype=np.int32)
-        for number in words
+        number: np.array([*map(find, words[number])], dtype=np.int32) for number in words
     }
     if "edited" in edits:
         bounds = edits["edited_then_pointers"].tolist()

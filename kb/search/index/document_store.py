@@ -342,14 +342,16 @@ class _SegmentFile:
         ids: list[str] = json.loads(self._arrays["ids"].tobytes())
         return ids
 
+    @functools.cached_property
+    def _audience_names(self) -> list[str]:
+        names: list[str] = json.loads(self._arrays["audience_names"].tobytes())
+        return names
+
     def audiences(self) -> list[str]:
-        names = json.loads(self._arrays["audience_names"].tobytes())
-        return [names[number] for number in self._arrays["audiences"].tolist()]
+        return [self._audience_names[number] for number in self._arrays["audiences"].tolist()]
 
     def audience(self, row: int) -> str:
-        names = json.loads(self._arrays["audience_names"].tobytes())
-        name: str = names[int(self._arrays["audiences"][row])]
-        return name
+        return self._audience_names[int(self._arrays["audiences"][row])]
 
     def digest(self, row: int) -> bytes:
         return self._arrays["digests"][8 * row : 8 * row + 8].tobytes()

@@ -220,14 +220,17 @@ class ClusterIndexWriter:
             written = self._cluster.metadata(source) if source else {}
             held = sum(who in visible for who in changes.then.values())
             # Somebody may have changed it by hand.
-            if (
-                source
-                and _is_alike(written, partition, has_vectors)
-                and self._cluster.count(source) == held
-            ):
+            if source and _is_alike(written, partition, has_vectors) and self._holds(source, held):
                 lengths = Lengths(**written["lengths"])
                 return _Target(name, visible, partition, has_vectors, lengths, source)
         return _Target(name, visible, partition, has_vectors, Lengths(0, 0), None)
+
+    def _holds(self, name: str, documents: int) -> bool:
+        """Whether an index can be read and holds so many documents."""
+        try:
+            return self._cluster.count(name) == documents
+        except Unavailable:  # it is red; without a cluster, nothing can be written either
+            return False
 
     def _created(
         self, target: _Target, store: DocumentStore, audience_of: Mapping[str, str]

@@ -153,6 +153,20 @@ def test_an_index_that_lost_documents_is_written_anew(engine: OpenSearchEngine) 
     assert len(found(engine, "ink")) == 20
 
 
+def test_an_index_that_is_red_is_written_anew(engine: OpenSearchEngine) -> None:
+    generation = publish(engine, PAGES)
+    name = index_names(generation.manifest)["part-0.arrays"]
+    body = {
+        "settings": {"index.routing.allocation.require._name": "nowhere"},
+        "mappings": {"_meta": engine.cluster.metadata(name)},
+    }
+    ask("DELETE", name)
+    ask("PUT", f"{name}?wait_for_active_shards=0", body)
+    assert "red" in engine.problem(generation)
+    publish(engine, [], PAGES)
+    assert len(found(engine, "ink")) == 20
+
+
 def ask(method: str, path: str, body: object = None) -> None:
     content = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}

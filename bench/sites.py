@@ -1,7 +1,7 @@
 """Sites for benches: help centres with questions, published and read as in the product.
 
-The shipped sites with their everyday titles, and where ``KB_BENCH_DATA`` has them, handbooks and
-judged sets with questions that nothing answers.
+The shipped sites with their everyday titles, the help centres of everyday businesses, and where
+``KB_BENCH_DATA`` has them, handbooks and judged sets with questions that nothing answers.
 """
 
 from __future__ import annotations
@@ -28,6 +28,17 @@ from tests.content import shipped
 
 SHIPPED = tuple(shipped.FOLDERS)
 JUDGED = ("faq-bank", "faq-insurance", "faq-bot-makers")
+#: The questions of the last three are held out, see the README there.
+EVERYDAY = (
+    "clothes-shop",
+    "coffee-machines",
+    "fitness-app",
+    "internet-provider",
+    "home-appliances",
+    "hotel-booking",
+    "team-software",
+)
+_EVERYDAY = Path(__file__).parent / "everyday"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,8 @@ class Site:
 
 def names() -> tuple[str, ...]:
     """The sites that are available."""
-    return SHIPPED if corpora.data() is None else (*SHIPPED, *natural.TREES, *JUDGED)
+    ours = (*SHIPPED, *EVERYDAY)
+    return ours if corpora.data() is None else (*ours, *natural.TREES, *JUDGED)
 
 
 @contextmanager
@@ -74,8 +86,9 @@ def published(
 def _publish(name: str, data: Path) -> None:
     if name in SHIPPED:
         shipped.index_site(name, data)
-    elif name in natural.TREES:
-        pages = _place() / "content" / name / "pages"
+    elif name in (*EVERYDAY, *natural.TREES):
+        folder = _EVERYDAY if name in EVERYDAY else _place() / "content"
+        pages = folder / name / "pages"
         sources = (Source(DocumentKind.DOC, "pages", pages, pages),)
         today = dt.datetime.now(dt.UTC).date()
         run_index(IndexOptions(sources, data, today, meaning=True, false_suggestions=10))
@@ -94,6 +107,8 @@ def _questions(name: str, data: Path) -> Iterator[Question]:
         titles = shipped.EverydayTitles.of(name)
         yield from (Question(title, frozenset(ids)) for title, ids in titles.answered.items())
         yield from (Question(title, frozenset()) for title in titles.unanswered)
+    elif name in EVERYDAY:
+        yield from _everyday_questions(name, data)
     elif name in natural.TREES:
         generation = Generations(data).current()
         assert generation is not None
@@ -106,6 +121,16 @@ def _questions(name: str, data: Path) -> Iterator[Question]:
             answers = (document for document, grade in relevant.items() if grade > 0)
             yield Question(judged.queries[query], frozenset(answers), query)
         yield from (Question(text, frozenset()) for text in judged.out_of_scope.values())
+
+
+def _everyday_questions(name: str, data: Path) -> Iterator[Question]:
+    generation = Generations(data).current()
+    assert generation is not None
+    ids = {document.title: document.id for document in generation.store.all()}
+    for line in (_EVERYDAY / name / "questions.tsv").read_text("utf-8").splitlines():
+        text, titles = line.split("\t")
+        answers = titles.split(" | ") if titles != "-" else []
+        yield Question(text, frozenset(ids[title] for title in answers))
 
 
 def _sample(questions: list[Question], most: int | None) -> list[Question]:

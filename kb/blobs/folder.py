@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from kb.blobs.local_disk import full_disk_as_unavailable
 from kb.disk import sync
 from kb.errors import Unavailable
 
@@ -34,7 +35,7 @@ class FolderStore:
         self._place(name, lambda draft: shutil.copyfile(file, draft))
 
     def download(self, name: str, file: Path) -> bool:
-        with self._errors():
+        with self._errors(), full_disk_as_unavailable():
             try:
                 shutil.copyfile(self._path(name), file)
             except FileNotFoundError:

@@ -22,6 +22,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from kb.blobs.local_disk import full_disk_as_unavailable
 from kb.breaker import Breaker
 from kb.disk import sync
 from kb.errors import Unavailable
@@ -66,7 +67,12 @@ class S3Store:
             self._client.upload_file(str(file), self._bucket, self._prefix + name)
 
     def download(self, name: str, file: Path) -> bool:
-        with self._errors(), contextlib.suppress(_NoBlob), self._absence():
+        with (
+            self._errors(),
+            full_disk_as_unavailable(),
+            contextlib.suppress(_NoBlob),
+            self._absence(),
+        ):
             self._client.download_file(self._bucket, self._prefix + name, str(file))
             sync(file)
             return True

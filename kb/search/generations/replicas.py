@@ -266,10 +266,13 @@ def _pull_images(store: BlobStore, media: Path, images: list[str]) -> list[int]:
     for image in images:
         if not (media / image).exists():
             draft = media / f".{image}.{os.getpid()}"
-            if not store.download(f"media/{image}", draft):
-                raise _damaged(store, f"media/{image}")
-            moved.append(draft.stat().st_size)
-            os.replace(draft, media / image)
+            try:
+                if not store.download(f"media/{image}", draft):
+                    raise _damaged(store, f"media/{image}")
+                moved.append(draft.stat().st_size)
+                os.replace(draft, media / image)
+            finally:
+                draft.unlink(missing_ok=True)
     sync(media)
     return moved
 

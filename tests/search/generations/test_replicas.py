@@ -233,6 +233,17 @@ def test_a_damaged_store_changes_nothing_here(
     assert answers(portal) == answers(editor)
 
 
+def test_a_full_disk_here_is_not_blamed_on_the_store(
+    editor: Path, store: BlobStore, tmp_path: Path
+) -> None:
+    push(editor, store)
+    # A folder: a store of another kind might replace the device.
+    (tmp_path / "full").symlink_to("/dev/full")
+    with pytest.raises(Unavailable) as raised:
+        store.download("media/abc.png", tmp_path / "full")
+    assert str(store) not in raised.value.sentence
+
+
 @pytest.mark.parametrize("name", ["part-0.arrays", "manifest.json"])
 def test_a_generation_that_is_damaged_here_is_fetched_anew(
     editor: Path, portal: Path, store: BlobStore, name: str

@@ -3,9 +3,9 @@
     python -m bench.sizes [--documents 2000 20000] [--tickets 2000] [--write]
 
 Builds an index of each size, opens it, asks it half-typed titles, and files tickets, in processes
-of their own. Prints the coefficients as TOML; ``--write`` puts them into
-``kb/operations/coefficients.toml``. Then prints what the sentence encoder takes, where it is
-installed. The figures are CPU, bytes and memory, which a busy machine does not change much.
+of their own; then lets the sentence encoder read questions and pages, if it is installed. Prints
+the coefficients as TOML; ``--write`` puts them into ``kb/operations/coefficients.toml``. The
+figures are CPU, bytes and memory, which a busy machine does not change much.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from bench.scale import CONTENT, NOW
 from kb.database import DATABASE_FILE, open_database
 from kb.people.accounts import Accounts
 from kb.people.demo import add_demo_accounts
+from kb.search.analysis.passages import split_passages
 from kb.search.build.builder import IndexBuilder
+from kb.search.build.passage_meanings import passage_text
 from kb.search.kernels.compilation import compiled_loops
 from kb.search.meaning.sentence_encoder import MiniLm
 from kb.search.searcher import Searcher
@@ -43,6 +45,7 @@ from kb.tickets.ticket import Draft
 
 TABLE = Path(__file__).parent.parent / "kb" / "operations" / "coefficients.toml"
 _SUGGESTIONS = 400
+_PAGES_READ = 60  # by the encoder
 
 
 def main() -> None:
@@ -57,6 +60,7 @@ def main() -> None:
         print(json.dumps(_MEASURES[what](Path(folder), int(count))))
         return
 
+    compiled_loops()  # once for an installation, not for the first size
     with tempfile.TemporaryDirectory() as folder:
         sizes = []
         for count in arguments.documents:
@@ -67,14 +71,11 @@ def main() -> None:
         filed = _in_process("file", Path(folder) / "tickets", arguments.tickets)
         encoder = _in_process("encode", Path(folder), _SUGGESTIONS)
     table = _table(arguments.documents, sizes, filed)
-    print(table)
+    of_encoder = _of_encoder(encoder) if encoder else _kept("encoder")
+    print(table + of_encoder)
     if arguments.write:
-        TABLE.write_text(table + _of_opensearch(), "utf-8")
-    if encoder:
-        print(
-            f"The sentence encoder takes {encoder['memory'] / 1e6:.0f} MB in each process, and "
-            f"{encoder['cpu_ms']:.1f} ms of CPU for a question."
-        )
+        # Those of a cluster are measured by ``bench.opensearch``.
+        TABLE.write_text(table + of_encoder + _kept("opensearch"), "utf-8")
 
 
 def _in_process(what: str, folder: Path, count: int) -> dict[str, float]:
@@ -121,10 +122,23 @@ def _encode(_folder: Path, count: int) -> dict[str, float]:
     questions = titles(count)
     encoder.encode(questions[:1])
     memory = _peak_memory() - before
+    sample = list(documents(_PAGES_READ))
+    passages = [
+        passage_text(document.title, passage)
+        for document in sample
+        for passage in split_passages(document)
+    ]
+    return {
+        "memory": memory,
+        "question_ms": _cpu_ms(encoder, questions) / count,
+        "document_ms": _cpu_ms(encoder, passages) / len(sample),
+    }
 
+
+def _cpu_ms(encoder: MiniLm, texts: list[str]) -> float:
     started = time.process_time()
-    encoder.encode(questions)
-    return {"memory": memory, "cpu_ms": (time.process_time() - started) * 1000 / count}
+    encoder.encode(texts)
+    return (time.process_time() - started) * 1000
 
 
 def _file(data: Path, count: int) -> dict[str, float]:
@@ -182,10 +196,19 @@ def _table(counts: list[int], sizes: list[dict[str, float]], filed: dict[str, fl
     return "\n".join(lines) + "\n"
 
 
-def _of_opensearch() -> str:
-    """Writes the coefficients, except those of a cluster, which ``bench.opensearch`` measures."""
-    _, heading, rows = TABLE.read_text("utf-8").partition("\n[opensearch]")
-    return heading + rows
+def _of_encoder(measured: dict[str, float]) -> str:
+    return (
+        "\n[encoder]  # memory of a process; CPU to read a question, and all passages of a page\n"
+        f"process_bytes = {round(measured['memory'])}\n"
+        f"cpu_ms_per_question = {measured['question_ms']:.1f}\n"
+        f"cpu_ms_per_document = {measured['document_ms']:.1f}\n"
+    )
+
+
+def _kept(section: str) -> str:
+    """A section of the table as it is; nothing if there is none."""
+    _, heading, rest = TABLE.read_text("utf-8").partition(f"\n[{section}]")
+    return heading + rest.partition("\n[")[0]
 
 
 def _cpu_of_children() -> float:

@@ -32,6 +32,7 @@ from kb.operations import sizing, starter
 from kb.operations import upgrade as upgrades
 from kb.operations.audit import Action, AuditEntry, AuditLog, record_command
 from kb.search.generations.generation import Generations
+from kb.search.meaning.model_file import model_path
 from kb.settings import load_settings
 
 
@@ -243,7 +244,7 @@ def size(documents: int, tickets: int, agents: int, *, opensearch: bool, as_json
     The costs were measured; what is assumed about people is printed with the result.
     """
     load = sizing.Workload(documents, tickets, agents)
-    required = sizing.required_size(load)
+    required = sizing.required_size(load, encoder=model_path() is not None)
     cluster = sizing.required_cluster(load) if opensearch else None
     if as_json:
         of_cluster = {"cluster": asdict(cluster)} if cluster else {}
@@ -260,6 +261,8 @@ def size(documents: int, tickets: int, agents: int, *, opensearch: bool, as_json
         ("Building the whole index", f"{required.build_minutes:,.1f} minutes of one core"),
         ("CPU of a suggestion", f"{required.suggestion_ms} ms"),
     )
+    if required.reading_hours:
+        rows += (("Reading for meaning", f"{required.reading_hours:,.1f} hours of one core"),)
     if cluster:
         rows += (
             ("OpenSearch, cores", str(cluster.cores)),

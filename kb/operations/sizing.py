@@ -22,6 +22,8 @@ _BUSIEST_HOUR = 3 / (250 * 8)
 _YEARS = 3
 #: Visitors who type a title for each ticket that is filed, and suggestions that each asks for.
 _VISITORS_PER_TICKET, _SUGGESTIONS_PER_VISITOR = 5, 20
+#: How often each pauses, so that the sentence encoder reads the title.
+_PAUSES_PER_VISITOR = 2
 #: Pages that an agent opens in a busy hour, and CPU of one in ms.
 _PAGES_PER_AGENT, _CPU_MS_PER_PAGE = 120, 25
 #: How busy cores may be, so that nobody waits when several ask at once.
@@ -56,7 +58,9 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """``memory`` and ``cores`` are of each portal machine; disks in bytes."""
+    """``memory`` and ``cores`` are of each portal machine; disks in bytes. ``reading_hours`` is how
+    long the sentence encoder reads all pages, in the background; 0 without it.
+    """
 
     arrangement: str
     machines: int
@@ -65,6 +69,7 @@ class Size:
     index_disk: int
     database_disk: int
     build_minutes: float
+    reading_hours: float
     suggestion_ms: float
     measured_on: str
     extrapolated: bool
@@ -88,14 +93,18 @@ def _coefficients() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("coefficients.toml").read_text("utf-8"))
 
 
-def required_size(load: Workload) -> Size:
-    """What the load needs, rounded up to what can be bought."""
+def required_size(load: Workload, *, encoder: bool) -> Size:
+    """What the load needs, rounded up to what can be bought; with or without the sentence
+    encoder.
+    """
     costs = _coefficients()
+    of_encoder = costs["encoder"] if encoder else dict.fromkeys(costs["encoder"], 0)
     index = load.documents * costs["index_bytes_per_document"]
     suggestion = _grown(load.documents, costs["suggest_documents"], costs["suggest_cpu_ms_p50"])
 
     cpu_seconds = (
-        _suggestions_per_hour(load) * suggestion
+        _visitors_per_hour(load) * _SUGGESTIONS_PER_VISITOR * suggestion
+        + _visitors_per_hour(load) * _PAUSES_PER_VISITOR * of_encoder["cpu_ms_per_question"]
         + _tickets_per_hour(load) * costs["cpu_ms_per_ticket"]
         + load.agents * _PAGES_PER_AGENT * _CPU_MS_PER_PAGE
     ) / 1000
@@ -110,7 +119,8 @@ def required_size(load: Workload) -> Size:
 
     processes = max(2, cores)
     build = load.documents * costs["build_memory_bytes_per_document"]
-    memory = _SYSTEM_BYTES + processes * _PROCESS_BYTES + index + build
+    memory = _SYSTEM_BYTES + index + build
+    memory += processes * (_PROCESS_BYTES + of_encoder["process_bytes"])
     return Size(
         arrangement=_arrangement(load, machines).value,
         machines=machines,
@@ -119,13 +129,15 @@ def required_size(load: Workload) -> Size:
         index_disk=(_GENERATIONS + 1) * index,
         database_disk=2 * load.tickets * costs["database_bytes_per_ticket"],
         build_minutes=round(load.documents * costs["build_cpu_ms_per_document"] / 60_000, 1),
+        reading_hours=round(load.documents * of_encoder["cpu_ms_per_document"] / 3_600_000, 1),
         suggestion_ms=round(suggestion, 2),
         measured_on=costs["measured_on"],
         extrapolated=load.documents > max(costs["suggest_documents"]),
         assumptions=(
             f"Tickets are kept for {_YEARS} years, and the busiest hour has three times its share.",
             f"{_VISITORS_PER_TICKET} visitors type a title for each ticket that is filed, and each "
-            f"asks for {_SUGGESTIONS_PER_VISITOR} suggestions.",
+            f"asks for {_SUGGESTIONS_PER_VISITOR} suggestions, and pauses {_PAUSES_PER_VISITOR} "
+            "times.",
             f"An agent opens {_PAGES_PER_AGENT} pages in an hour.",
             f"Cores are busy for {_UTILISATION:.0%} of the busiest hour at most.",
             "Attachments, images and backups need further disk space.",
@@ -137,7 +149,8 @@ def required_cluster(load: Workload) -> ClusterSize:
     """The cluster for ``KB_SEARCH=opensearch``. The portal machines need as much as without it."""
     costs = _coefficients()["opensearch"]
     suggestion = _grown(load.documents, costs["suggest_documents"], costs["suggest_cpu_ms"])
-    busy_cores = _suggestions_per_hour(load) * suggestion / 1000 / 3600 / _UTILISATION
+    suggestions = _visitors_per_hour(load) * _SUGGESTIONS_PER_VISITOR
+    busy_cores = suggestions * suggestion / 1000 / 3600 / _UTILISATION
     return ClusterSize(
         cores=_power_of_two(busy_cores, least=2),
         disk=(_GENERATIONS + 1) * load.documents * costs["index_bytes_per_document"],
@@ -149,8 +162,8 @@ def _tickets_per_hour(load: Workload) -> float:
     return load.tickets / _YEARS * _BUSIEST_HOUR
 
 
-def _suggestions_per_hour(load: Workload) -> float:
-    return _tickets_per_hour(load) * _VISITORS_PER_TICKET * _SUGGESTIONS_PER_VISITOR
+def _visitors_per_hour(load: Workload) -> float:
+    return _tickets_per_hour(load) * _VISITORS_PER_TICKET
 
 
 def _grown(documents: int, sizes: Sequence[int], measured: Sequence[float]) -> float:

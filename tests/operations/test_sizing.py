@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,14 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kb.operations import sizing
 from kb.operations.cli import size
-from kb.operations.sizing import Arrangement, Size, Workload, required_cluster, required_size
+from kb.operations.sizing import Arrangement, Size, Workload, required_cluster
+from kb.search.meaning.model_file import model_path
 
 ROOT = Path(__file__).parents[2]
 SMALL = Workload(documents=200, tickets=1_000, agents=2)
+required_size = partial(sizing.required_size, encoder=True)
 COUNTS = st.integers(0, 10**9)
 
 
@@ -26,6 +30,7 @@ def amounts(required: Size) -> tuple[float, ...]:
         required.index_disk,
         required.database_disk,
         required.build_minutes,
+        required.reading_hours,
         required.suggestion_ms,
     )
 
@@ -38,6 +43,16 @@ def test_a_small_help_centre_needs_a_small_machine() -> None:
     assert not required.extrapolated
 
 
+def test_the_encoder_needs_memory_and_time_of_its_own() -> None:
+    load = Workload(10**6, 10**7, 50)
+    with_encoder, without = (
+        sizing.required_size(load, encoder=encoder) for encoder in (True, False)
+    )
+    assert with_encoder.reading_hours > without.reading_hours == 0
+    assert with_encoder.memory >= without.memory
+    assert with_encoder.cores >= without.cores
+
+
 @given(
     st.builds(Workload, COUNTS, COUNTS, st.integers(0, 100_000)),
     st.sampled_from(list(Workload.__slots__)),
@@ -47,7 +62,9 @@ def test_more_never_needs_less(load: Workload, name: str) -> None:
     assert all(
         after >= before
         for before, after in zip(
-            amounts(required_size(load))[2:], amounts(required_size(more))[2:], strict=True
+            amounts(required_size(load))[2:],
+            amounts(required_size(more))[2:],
+            strict=True,
         )
     )
 
@@ -67,7 +84,8 @@ def test_a_large_house_gets_postgresql_then_machines_and_is_told_what_is_not_mea
 def test_the_command_prints_what_it_has_calculated() -> None:
     arguments = ["--documents", "1e6", "--tickets", "1e7", "--agents", "50"]
     printed = json.loads(CliRunner().invoke(size, [*arguments, "--json"]).stdout)
-    assert printed == required_size(Workload(10**6, 10**7, 50)).json()
+    load, installed = Workload(10**6, 10**7, 50), model_path() is not None
+    assert printed == sizing.required_size(load, encoder=installed).json()
     shown = CliRunner().invoke(size, arguments)
     assert shown.exit_code == 0
     assert printed["arrangement"] in shown.stdout

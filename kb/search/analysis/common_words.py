@@ -6,13 +6,16 @@ was typed, but whether a page has them says little about whether it answers.
 
 from __future__ import annotations
 
+from kb.search.analysis.languages import ENGLISH, STOP_WORDS
+
 _PRONOUNS = (
     "i me my mine myself you your yours he him his she her hers it its we us our ours them theirs "
     "who whom whose what which when where why how here"
 )
 _VERBS = (
     "am been being do does did doing done have has had having would can could shall should may "
-    "might must get gets got getting go goes going went want wants wanted need needs needed "
+    "might must cannot unable get gets got getting go goes going went want wants wanted need needs "
+    "needed "
     "try tries tried trying make makes made let lets tell know keep keeps say says seem seems"
 )
 _CONTRACTIONS = (
@@ -36,6 +39,7 @@ COMMON_WORDS = frozenset(
         (_PRONOUNS, _VERBS, _CONTRACTIONS, _PREPOSITIONS, _PROBLEMS, _OTHERS),
     ).split()
 )
+_SAYS_NOTHING = COMMON_WORDS | STOP_WORDS[ENGLISH]
 PROBLEM_WORDS = frozenset(_PROBLEMS.split())
 
 _PLEASE = frozenset({"please", "pls", "plz", "kindly"})
@@ -58,7 +62,6 @@ _CLOSING_PAIRS = frozenset(
     {("in", "advance"), ("any", "ideas"), ("thank", "you"), ("many", "thanks")}
     | {(adjective, "regards") for adjective in ("best", "kind", "warm")}
 )
-_LEAST_ASKED = 2  # words that must remain: a shorter question may itself be a greeting
 
 
 def without_problem(text: str) -> str:
@@ -73,11 +76,13 @@ def without_problem(text: str) -> str:
 
 
 def without_courtesies(text: str) -> str:
-    """``text`` without greetings at its beginning and thanks at its end; ``text`` itself if hardly
-    anything else would be left.
+    """``text`` without greetings at its beginning and thanks at its end; ``text`` itself if only
+    common words would be left: they may be what is asked.
 
     >>> without_courtesies("hi guys, printer broken thx!!"), without_courtesies("hello world app")
     ('printer broken ', 'hello world app')
+    >>> without_courtesies("hi password"), without_courtesies("how to say thank you")
+    ('password', 'how to say thank you')
     """
     words = text.split()
     bare = [word.strip(".,;:!?()-").lower() for word in words]
@@ -97,7 +102,7 @@ def without_courtesies(text: str) -> str:
             break
         start += greeting
 
-    if end - start < _LEAST_ASKED or end - start == len(words):
+    if end - start == len(words) or _SAYS_NOTHING.issuperset(bare[start:end]):
         return text
     ending = " " if end < len(words) or text[-1].isspace() else ""
     return " ".join(words[start:end]) + ending

@@ -1,4 +1,4 @@
-"""What another machine fetches for one edited page, and the time until it serves the page.
+"""What another machine fetches for a changed page, and the time until it serves the change.
 
     python -m bench.replicas [--sizes 10000 100000] [--rounds 1] [--folder KEPT]
 

@@ -442,9 +442,8 @@ def pull(store: str, every: float | None, data: str | None, *, as_json: bool) ->
     settings = load_settings(data=data)
     address = store or settings.blob_address
     generations = search_engine(settings.data).generations
-    check = IndexCheck(
-        partial(replicas.problems, generations)
-    )  # a portal machine may have no worker
+    # The worker does the same, but a portal machine may have none.
+    check = IndexCheck(partial(replicas.problems, generations))
     while True:
         if every is not None:
             check.start_if_due(dt.datetime.now(dt.UTC))

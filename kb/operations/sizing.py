@@ -59,7 +59,7 @@ class Workload:
 @dataclass(frozen=True, slots=True)
 class Size:
     """``memory`` and ``cores`` are of each portal machine; disks in bytes. ``reading_hours`` is how
-    long the sentence encoder reads all pages, in the background; 0 without it.
+    long the sentence encoder takes to read all pages, in the background; 0 without it.
     """
 
     arrangement: str
@@ -135,8 +135,8 @@ def required_size(load: Workload, *, encoder: bool) -> Size:
         extrapolated=load.documents > max(costs["suggest_documents"]),
         assumptions=(
             f"Tickets are kept for {_YEARS} years, and the busiest hour has three times its share.",
-            f"{_VISITORS_PER_TICKET} visitors type a title for each ticket that is filed, and each "
-            f"asks for {_SUGGESTIONS_PER_VISITOR} suggestions, and pauses {_PAUSES_PER_VISITOR} "
+            f"{_VISITORS_PER_TICKET} visitors type a title for each ticket that is filed. Each "
+            f"asks for {_SUGGESTIONS_PER_VISITOR} suggestions and pauses {_PAUSES_PER_VISITOR} "
             "times.",
             f"An agent opens {_PAGES_PER_AGENT} pages in an hour.",
             f"Cores are busy for {_UTILISATION:.0%} of the busiest hour at most.",

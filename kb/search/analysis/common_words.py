@@ -15,8 +15,8 @@ _PRONOUNS = (
 _VERBS = (
     "am been being do does did doing done have has had having would can could shall should may "
     "might must cannot unable get gets got getting go goes going went want wants wanted need needs "
-    "needed "
-    "try tries tried trying make makes made let lets tell know keep keeps say says seem seems"
+    "needed try tries tried trying make makes made let lets tell know keep keeps say says seem "
+    "seems"
 )
 _CONTRACTIONS = (
     "cant dont doesnt didnt wont isnt arent wasnt couldnt shouldnt wouldnt havent hasnt im ive id "
@@ -39,8 +39,8 @@ COMMON_WORDS = frozenset(
         (_PRONOUNS, _VERBS, _CONTRACTIONS, _PREPOSITIONS, _PROBLEMS, _OTHERS),
     ).split()
 )
-_SAYS_NOTHING = COMMON_WORDS | STOP_WORDS[ENGLISH]
 PROBLEM_WORDS = frozenset(_PROBLEMS.split())
+_WORDS_WITHOUT_SUBJECT = COMMON_WORDS | STOP_WORDS[ENGLISH]
 
 _PLEASE = frozenset({"please", "pls", "plz", "kindly"})
 _GREETINGS = _PLEASE | {"hi", "hey"}
@@ -102,7 +102,7 @@ def without_courtesies(text: str) -> str:
             break
         start += greeting
 
-    if end - start == len(words) or _SAYS_NOTHING.issuperset(bare[start:end]):
+    if end - start == len(words) or _WORDS_WITHOUT_SUBJECT.issuperset(bare[start:end]):
         return text
     ending = " " if end < len(words) or text[-1].isspace() else ""
     return " ".join(words[start:end]) + ending

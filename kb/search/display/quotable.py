@@ -60,7 +60,7 @@ class Quotable(NamedTuple):
     end: int
     first_end: int
     has_digit: bool
-    has_steps: bool  # or another list
+    has_list: bool  # such as steps
     is_first: bool  # of its passage
 
 
@@ -93,7 +93,7 @@ def quotable(passage: SectionPassage, *, continues: bool) -> tuple[Quotable, ...
                 end,
                 first_end,
                 has_digit,
-                has_steps=any(start < list_.start < end for list_ in lists),
+                has_list=any(start < region.start < end for region in lists),
                 is_first=start == opening,
             )
         )

@@ -359,7 +359,7 @@ class Generations:
             try:
                 manifest = self.verified(name, trusted=trusted).manifest
             except Unavailable as error:
-                past.append(PastGeneration(name, False, sound=False, problem=error.sentence))
+                past.append(PastGeneration(name, serves=False, sound=False, problem=error.sentence))
                 continue
             kinds = tuple(sorted(manifest.kinds.items()))
             past.append(

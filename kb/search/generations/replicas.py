@@ -310,9 +310,10 @@ def _pull_generation(
 
 
 def _mend_others(generations: Generations, store: BlobStore, live: str) -> list[int]:
-    """Fetches anew what is kept to fall back to and was found to be damaged; the bytes of it.
+    """The bytes of each file of an earlier generation that was found to be damaged and is fetched
+    anew, so that the portal can fall back to it.
 
-    A generation that the store has no more is removed: it could only fail to serve.
+    A generation that the store no longer has is removed: it could only fail to serve.
     """
     moved: list[int] = []
     for name in generations.names():

@@ -150,10 +150,10 @@ class QueryExpander:
         """The beginning of other words or, if none begins so, another inflection or a typo; in a
         text that is not being typed, the other way round.
         """
-        begun = self._prefix_term(word) if prefix else None
-        if begun is None and known.stem:
-            begun = self._whole_term(word, known.number, lexicon)
-        return begun or self._prefix_term(word)
+        term = self._prefix_term(word) if prefix else None
+        if term is None and known.stem:
+            term = self._whole_term(word, known.number, lexicon)
+        return term or self._prefix_term(word)
 
     def _term_of_word(self, word: str, number: int, lexicon: Lexicon) -> QueryTerm | None:
         """A word as its stem or its corrections; None for an unknown one."""

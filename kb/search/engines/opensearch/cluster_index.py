@@ -19,8 +19,6 @@ from kb.search.partition import Partition
 
 #: Key in the settings of a manifest: the prefix of the names of a generation's indexes.
 STEM_SETTING = "opensearch"
-
-
 #: Key beside it: whether the cluster can compare vectors, so that its large indexes have them.
 VECTORS_SETTING = "opensearch_vectors"
 #: Key beside it: the format of the indexes; without it, the first.
@@ -60,8 +58,7 @@ class ClusterIndex:
 
     def __init__(self, generation: Generation, embedded: EmbeddedIndex, cluster: Cluster) -> None:
         self._generation, self._embedded, self._cluster = generation, embedded, cluster
-        is_absent = bool(absence(generation, cluster))
-        self._names = {} if is_absent else index_names(generation.manifest)
+        self._names = {} if absence(generation, cluster) else index_names(generation.manifest)
         self._readers: dict[Partition, ClusterReader] = {}
         self.document, self.title_of = embedded.document, embedded.title_of
         self.audience_of = embedded.audience_of
@@ -112,8 +109,8 @@ def absence(generation: Generation, cluster: Cluster) -> str:
 
 def problem_of(generation: Generation, cluster: Cluster) -> str:
     """What is wrong with a generation on the cluster, and what it means; "" for nothing."""
-    if absence(generation, cluster):
-        return f"{absence(generation, cluster)} {_INSTEAD}"
+    if reason := absence(generation, cluster):
+        return f"{reason} {_INSTEAD}"
     names = index_names(generation.manifest)
     try:
         cluster.check()

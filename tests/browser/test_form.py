@@ -249,6 +249,18 @@ def test_what_was_typed_is_read_at_a_pause(visit: Door) -> None:
     expect(page.locator(".suggest-title")).to_have_text("Read at leisure")
 
 
+def test_whoever_is_shown_nothing_finds_all_results_one_click_away(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    link = page.locator(".suggest-results")
+    expect(link).to_be_hidden()
+    typed(page, "#title", "the cover of my umbrella")
+    expect(page.locator(".suggest-option")).to_have_count(0)
+    with page.expect_popup() as results:
+        link.click()
+    expect(results.value).to_have_url(re.compile(r"/search\?q=the\+cover\+of\+my\+umbrella$"))
+    expect(page.locator("#title")).to_have_value("the cover of my umbrella")
+
+
 def test_a_list_that_somebody_chooses_from_stays(visit: Door) -> None:
     page = visit().go("/tickets/new")
     waiting: list[Route] = []

@@ -1,7 +1,7 @@
 // <ask-suggest src="..." mode="navigate|read|pick"> around a text input. "navigate" opens the chosen page; "read" keeps
 // the list and dispatches "ask:open", so that the page shows the document; "pick" dispatches it and closes the list.
-// With "silent" it asks and shows nothing; with credentials="omit", only public pages are suggested. Without JavaScript
-// it is a plain input.
+// With search="...", the address of the results page, a link leads there. With "silent" it asks and shows nothing; with
+// credentials="omit", only public pages are suggested. Without JavaScript it is a plain input.
 
 import { Suggestions } from "./combobox.js";
 
@@ -62,6 +62,7 @@ class AskSuggest extends HTMLElement {
 
     this.suggestions = new PausingSuggestions(input, {
       src: this.getAttribute("src"),
+      search: this.getAttribute("search"),
       limit: reading ? 5 : 7,
       host: this,
       stay: reading,

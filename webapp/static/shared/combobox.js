@@ -65,6 +65,7 @@ export class Suggestions {
   // Options: src (address of the API), limit, host (where the list goes), stay (the list stays when the focus leaves),
   // holdEnter (Enter does not submit the form), post (long texts may be posted), hint, credentials, and the callbacks
   // choose(hit, index), shown(answer) and settled(query, count): how many hits there are for it, if that is known.
+  // With search, the address of the results page, a link leads from what was typed to all results.
   // With silent, a function, nothing is shown while it returns true. The first answer waits for the promise of ready().
   constructor(input, options) {
     this.input = input;
@@ -93,6 +94,12 @@ export class Suggestions {
     this.status.setAttribute("role", "status");
     this.status.setAttribute("aria-live", "polite");
     this.options.host.append(this.list, this.status);
+    if (this.options.search) {
+      this.results = createElement("a", "suggest-results", "Search all articles for this title");
+      this.results.append(createElement("span", "suggest-unseen", " (opens in a new tab)"));
+      Object.assign(this.results, { target: "_blank", rel: "noopener", hidden: true });
+      this.options.host.append(this.results);
+    }
 
     const attributes = {
       role: "combobox",
@@ -219,6 +226,7 @@ export class Suggestions {
       if (count) this.options.shown?.(answer);
       return;
     }
+    this.linkResults(answer);
     const lookedFor = answer?.looked_for ? `Looking for “${answer.looked_for}”. ` : "";
     if (!count) {
       this.close();
@@ -231,6 +239,14 @@ export class Suggestions {
     const hint = this.options.hint || "Use the arrow keys to choose and Enter to open.";
     this.status.textContent = `${lookedFor}${count} suggestion${count === 1 ? "" : "s"}. ${answered}${hint}`;
     this.options.shown?.(answer);
+  }
+
+  // Suggestions are withheld unless they are likely to help; the results page lists what else there is.
+  linkResults(answer) {
+    if (!this.results) return;
+    const words = answer?.looked_for || this.query().slice(0, MAX_LENGTH);
+    this.results.hidden = !answer;
+    this.results.href = `${this.options.search}?${new URLSearchParams({ q: words })}`;
   }
 
   // A quiet heading above the suggestions that are less certain; they follow the others.

@@ -22,7 +22,11 @@ import numpy as np
 
 from kb.ids import document_key
 from kb.search import weights
-from kb.search.analysis.common_words import without_courtesies, without_problem
+from kb.search.analysis.common_words import (
+    GRAMMATICAL_WORDS,
+    without_courtesies,
+    without_problem,
+)
 from kb.search.analysis.similarity import cosine, tfidf_vector
 from kb.search.analysis.tokenizer import identifiers
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals, Vectors8
@@ -406,8 +410,14 @@ class Partition:
     def display(self, query: ExpandedQuery) -> HitDisplay:
         """Shows documents for ``query``, with what it stands for marked."""
         stems, idfs = self._written_stems(query.terms), self.rescorer.idfs(query)
+        is_grammar = [term.word in GRAMMATICAL_WORDS for term in query.terms]
         terms = [
-            WeightedTerm(stems_of, term.word if term.prefix else "", idf)
+            WeightedTerm(
+                stems_of,
+                term.word if term.prefix else "",
+                idf,
+                is_marked=term.word not in GRAMMATICAL_WORDS or all(is_grammar),
+            )
             for term, stems_of, idf in zip(query.terms, stems, idfs, strict=True)
         ]
         ideal = sum(term.idf for term in terms) + self.bm25.unseen * len(query.unknown)

@@ -154,3 +154,18 @@ def test_a_higher_threshold_shows_less(bakery: Searcher) -> None:
     assert measured["threshold"] in [point.threshold for point in points]
     assert [point.false for point in points] == sorted((p.false for p in points), reverse=True)
     assert [point.silent for point in points] == sorted(point.silent for point in points)
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("can we leave bread with my neighbour", {"leave", "bread", "neighbour"}),
+        # Nothing else was typed.
+        ("we", {"we"}),
+    ],
+)
+def test_words_that_hold_a_sentence_together_are_marked_only_alone(
+    bakery: Searcher, text: str, marked: set[str]
+) -> None:
+    (hit, *_) = bakery.search(text).hits
+    assert {word.lower() for word in hit.passage.marked()} == marked

@@ -23,15 +23,16 @@ _CONTRACTIONS = (
     "ll ve re don doesn didn isn won couldn whats hows wheres thats theres"
 )
 _PREPOSITIONS = (
-    "across against among around between during into onto through till toward towards upon within"
+    "about across after against among around before between during from into onto since through "
+    "till toward towards until upon within"
 )
 #: That there is a problem is why a ticket is filed.
 _PROBLEMS = "issue issues problem problems question questions trouble"
 _OTHERS = (
-    "about after again all already also always another any anymore anyone anything because before "
-    "both each else even ever every everything from full hello help hey hi just long lot many more "
-    "most much never now off old only other our out over please quite really same since so some "
-    "somebody someone something sometimes still than thank thanks though too under until up "
+    "again all already also always another any anymore anyone anything because "
+    "both each else even ever every everything full hello help hey hi just long lot many more "
+    "most much never now off old only other our out over please quite really same so some "
+    "somebody someone something sometimes still than thank thanks though too under up "
     "very way well while without yes yet"
 )
 COMMON_WORDS = frozenset(
@@ -39,6 +40,8 @@ COMMON_WORDS = frozenset(
         (_PRONOUNS, _VERBS, _CONTRACTIONS, _PREPOSITIONS, _PROBLEMS, _OTHERS),
     ).split()
 )
+#: They hold a sentence together. To mark them in a text would only distract from the others.
+GRAMMATICAL_WORDS = frozenset(" ".join((_PRONOUNS, _VERBS, _PREPOSITIONS)).split())
 PROBLEM_WORDS = frozenset(_PROBLEMS.split())
 _WORDS_WITHOUT_SUBJECT = COMMON_WORDS | STOP_WORDS[ENGLISH]
 

@@ -119,7 +119,7 @@ def find_answer(
             worth += _NUMBER_ASKED
         if worth > best_worth:
             best, best_worth = part, worth
-    return None if best is None else _quotation(words, best.start, best.end, best_worth)
+    return None if best is None else _quotation(matches.marked(words), best, best_worth)
 
 
 def _names_another_number(query: str, answer: str) -> bool:
@@ -138,9 +138,10 @@ def _names_another_number(query: str, answer: str) -> bool:
     return any(word in answered and number not in numbers for word, number in numbered)
 
 
-def _quotation(words: Sequence[MatchedWord], start: int, end: int, worth: float) -> Quotation:
-    marked = [(word.start - start, word.end - start) for word in _within(words, start, end)]
-    return Quotation((start, end), tuple(marked), worth)
+def _quotation(marked: Sequence[MatchedWord], part: Quotable, worth: float) -> Quotation:
+    start, end = part.start, part.end
+    words = [(word.start - start, word.end - start) for word in _within(marked, start, end)]
+    return Quotation((start, end), tuple(words), worth)
 
 
 def _all_terms(words: Sequence[MatchedWord]) -> Terms:

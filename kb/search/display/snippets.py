@@ -32,6 +32,7 @@ class WeightedTerm:
     stems: frozenset[str]
     beginning: str  # "" for a whole word
     idf: float
+    is_marked: bool = True  # in what is shown
 
 
 class MatchedWord(NamedTuple):
@@ -62,6 +63,7 @@ class Matches:
             for stem_of in term.stems:
                 self._by_stem[stem_of] = self._by_stem.get(stem_of, 0) | 1 << number
         self._known: dict[str, Terms | None] = {}  # the same words come again
+        self._unmarked = sum(1 << number for number, term in enumerate(terms) if not term.is_marked)
 
         # Snowball keeps the first letters of a word, all but the last of the stem: happily ->
         # happili.
@@ -99,6 +101,10 @@ class Matches:
         words = [token.text for token in tokens(heading) if token.text not in COMMON_WORDS]
         said = [word for word, stem in zip(words, self._stems_of(words), strict=True) if stem]
         return bool(said) and None not in self._terms_of(said)
+
+    def marked(self, words: Iterable[MatchedWord]) -> list[MatchedWord]:
+        """Those of some matching words that are marked where they are shown."""
+        return [word for word in words if not word.terms or word.terms & ~self._unmarked]
 
     def words(self, text: FoldedText) -> list[MatchedWord]:
         """What matches in the original text, in order; overlapping words are merged."""
@@ -173,7 +179,7 @@ def snippet(
     At most about WIDTH characters around the densest matches; an ellipsis marks a cut.
     """
     text = line.original
-    words = matches.words(line)
+    words = matches.marked(matches.words(line))
     start, end = 0, len(text)
     if len(text) > WIDTH:
         first, last = _densest_window(line, words, WIDTH - _CONTEXT)

@@ -475,8 +475,8 @@ def _tell_pulled(transfer: Transfer, *, as_json: bool, quiet: bool) -> None:
         )
     elif transfer.files:
         click.echo(
-            f"Generation {transfer.generation} is live again: {transfer.files} damaged or missing "
-            f"files, {transfer.bytes:,} bytes, were replaced."
+            f"Generation {transfer.generation} is live again. Damaged or missing files that were "
+            f"replaced: {transfer.files} ({transfer.bytes:,} bytes)."
         )
     elif not quiet:
         click.echo(f"Generation {transfer.generation} is already live.")

@@ -332,7 +332,10 @@ def _reason(error: Exception) -> str:
         "TimeoutError": "it does not answer in time",
         "SSLError": "its certificate is not trusted",
         "ConnectionError": "nothing accepts the connection",
+        "NameResolutionError": "its host name cannot be resolved",
         "SerializationError": "its answer is not JSON",
         "BulkIndexError": "it refused some documents",
     }
-    return names.get(type(error).__name__, str(error) or type(error).__name__)
+    cause = getattr(error, "info", None)  # of a ConnectionError: what the HTTP library raised
+    told = names.get(type(cause).__name__) or names.get(type(error).__name__)
+    return told or str(error) or type(error).__name__

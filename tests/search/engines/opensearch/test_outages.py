@@ -212,6 +212,16 @@ def test_operators_get_a_sentence_without_the_password(
     assert engine.generations.published_name() == generation.name
 
 
+def test_a_host_name_that_does_not_exist_is_told_from_a_closed_port(data: Path) -> None:
+    problems = []
+    for address in ("http://askfirst.invalid:9200/x", f"http://127.0.0.1:{_closed_port()}/x"):
+        engine = OpenSearchEngine(data, address)
+        generation = engine.generations.current()
+        assert generation is not None
+        problems.append(engine.problem(generation).replace(str(engine.cluster.address), ""))
+    assert problems[0] != problems[1]
+
+
 @pytest.mark.parametrize("mode", [*BLOCKS, "full while writing"])
 def test_a_full_disk_is_not_taken_for_a_wrong_password(
     data: Path, cluster: tuple[str, type[FakeCluster]], mode: str

@@ -27,6 +27,7 @@ PAGES = [
     document("doc/colour", "The colour of the box", "Choose a colour that people can read."),
     document("doc/want", "What you want to know", "We want to help you, as we want your trust."),
     document("doc/detail", "Detail of an email", "Each email has its detail."),
+    document("doc/restart", "Restart the reader", "Hold the button until it blinks."),
 ]
 
 
@@ -48,6 +49,7 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
         ("screenreader", "doc/reader"),
         ("color", "doc/colour"),
         ("emaildetail", "doc/detail"),
+        ("how do i turn it off and on again", "doc/restart"),
         ("colleage", "doc/colleagues"),  # a word of one document
         ("Wie kann ich mich anmelden?", "doc/sign-in"),
         ("joindre des pièces", "doc/attach"),

@@ -95,7 +95,7 @@ export class Suggestions {
     this.status.setAttribute("aria-live", "polite");
     this.options.host.append(this.list, this.status);
     if (this.options.search) {
-      this.results = createElement("a", "suggest-results", "Search all articles for this title");
+      this.results = createElement("a", "suggest-results", "Show all results for this title");
       this.results.append(createElement("span", "suggest-unseen", " (opens in a new tab)"));
       Object.assign(this.results, { target: "_blank", rel: "noopener", hidden: true });
       this.options.host.append(this.results);

@@ -85,7 +85,9 @@ def test_the_trail_travels_with_the_form(visit: Door, foreign: Site, served: Ser
     shop.wait_for_url("**/sent?**")
     [sent] = foreign.sent
     _heading, first, *others = sent["consulted"][0].split("\r\n")
-    assert first == f"rejected: Clear a paper jam <{foreign.portal}/help/doc/jam#pull>"
+    # Of a half-typed title, which may still be listed, another passage may come first.
+    article = re.escape(f"rejected: Clear a paper jam <{foreign.portal}/help/doc/jam")
+    assert re.fullmatch(rf"{article}#(pull|open)>", first)
     link = others[-1]
     assert link.startswith(f"{foreign.portal}/desk/insights/visits/")
 

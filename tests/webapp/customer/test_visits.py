@@ -60,10 +60,10 @@ def test_a_filed_ticket_ends_the_visit(alice: Browser) -> None:
 def test_the_holdout_hides_only_the_list(held: Portal) -> None:
     browser, _ = browser_in(held, Arm.HOLDOUT)
     page = browser.page("/tickets/new")
-    assert re.search(r"<ask-suggest[^>]* silent", page)
+    assert re.search(r"<ask-suggest[^>]*\ssilent", page)
     assert 'id="file-ticket"' in page
     other, _ = browser_in(held, Arm.TREATMENT)
-    assert not re.search(r"<ask-suggest[^>]* silent", other.page("/tickets/new"))
+    assert not re.search(r"<ask-suggest[^>]*\ssilent", other.page("/tickets/new"))
 
 
 @pytest.mark.parametrize("arm", [Arm.TREATMENT, Arm.HOLDOUT])

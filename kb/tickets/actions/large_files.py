@@ -171,11 +171,10 @@ class LargeFiles:
             if offset != file.size:
                 raise Conflict(f"{file.size} bytes have arrived. Continue from there.")
             return file.size
+        noted = _NotedStart(stream)
+        arrived = self._files.append(file, offset, noted)
         if offset == 0:
-            stream = _NotedStart(stream)
-        arrived = self._files.append(file, offset, stream)
-        if isinstance(stream, _NotedStart):
-            self._refuse(file, start_error(file.name, bytes(stream.start), self._limits()))
+            self._refuse(file, start_error(file.name, bytes(noted.start), self._limits()))
         if arrived == file.size:
             self._attach(replace(file, offset=arrived), person, now)
         return arrived

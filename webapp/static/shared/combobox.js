@@ -65,7 +65,7 @@ export class Suggestions {
   // Options: src (address of the API), limit, host (where the list goes), stay (the list stays when the focus leaves),
   // holdEnter (Enter does not submit the form), post (long texts may be posted), hint, credentials, and the callbacks
   // choose(hit, index), shown(answer) and settled(query, count): how many hits there are for it, if that is known.
-  // With search, the address of the results page, a link leads from what was typed to all results.
+  // With search, the address of the results page, a link to all results for what was typed is shown.
   // With silent, a function, nothing is shown while it returns true. The first answer waits for the promise of ready().
   constructor(input, options) {
     this.input = input;

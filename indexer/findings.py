@@ -20,7 +20,10 @@ _MAX_VALUE = 200
 _FIX_FILE = "Correct or remove the file."
 _FIX_LINK = "Correct the address, or remove the link."
 _RESTRICTED_LINK = "Remove the link, or write its text yourself: [text](xref:uid)."
-_FIX_IMAGE = "Correct the path. PNG, JPEG, GIF, and WebP images are shown."
+_FIX_IMAGE = (
+    "Correct the path. PNG, JPEG, GIF and WebP images are shown, and SVG images that contain only "
+    "shapes and text."
+)
 _FIX_INCLUDE = "Correct the path of the included file."
 _FIX_FRONT_MATTER = "Correct the front matter."
 _NAME_AUDIENCE = (
@@ -93,7 +96,10 @@ MESSAGES: Mapping[str, Message] = MappingProxyType({
         "Image skipped: target not found inside {root}: {target}.", Rule.IMAGE, _FIX_IMAGE
     ),
     "image-format": Message(
-        "Image skipped: {target} is not a PNG, JPEG, GIF, or WebP image.", Rule.IMAGE, _FIX_IMAGE
+        "Image skipped: {target} is not a PNG, JPEG, GIF or WebP image, nor an SVG image that "
+        "contains only shapes and text.",
+        Rule.IMAGE,
+        _FIX_IMAGE,
     ),
     "include-not-found": Message(
         "Include skipped: target not found inside {root}: {target}.", Rule.INCLUDE, _FIX_INCLUDE

@@ -16,9 +16,9 @@ from pathlib import Path
 
 MEDIA_FOLDER = "media"
 
-_IMAGE_URL = re.compile(r"/media/([0-9a-f]{16}\.(?:png|jpg|gif|webp))")
+_IMAGE_URL = re.compile(r"/media/([0-9a-f]{16}\.(?:png|jpg|gif|webp|svg))")
 #: Images, and what a process left that was killed while it wrote one.
-_OWN_FILE = re.compile(r"[0-9a-f]{16}\.(?:png|jpg|gif|webp)|\.[0-9a-f]{16}\.\w+\.\d+")
+_OWN_FILE = re.compile(r"[0-9a-f]{16}\.(?:png|jpg|gif|webp|svg)|\.[0-9a-f]{16}\.\w+\.\d+")
 
 
 def image_names(html: str) -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from indexer.findings import Finding, make_finding
+from indexer.html.drawings import is_drawing
 from indexer.readers import frontmatter
 from indexer.readers.access import is_unpublished, page_audience
 from indexer.readers.site_index import TITLE_LINK, SiteIndex, SitePage, portal_fragment
@@ -308,13 +309,13 @@ def file_stamp(path: str) -> str:
 
 
 def image_suffix(data: bytes) -> str | None:
-    """The suffix of an image by its first bytes; None for anything that is not shown."""
+    """The suffix of an image by its content; None for anything that is not shown."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
     for signature, suffix in _IMAGE_SIGNATURES:
         if data.startswith(signature):
             return suffix
-    return None
+    return "svg" if is_drawing(data) else None
 
 
 def _read_bytes(path: str) -> bytes:

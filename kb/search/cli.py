@@ -29,6 +29,8 @@ MAX_INPUT = 10_000_000  # bytes of a log on standard input
 # The least that an answer may take. The first one of a process also loads what a server has loaded,
 # and nobody's form waits for it.
 _PATIENCE_MS = 5_000
+#: The most that it waits for OpenSearch, which may hang: then the local index answers.
+_CLUSTER_SECONDS = 1.0
 
 
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,7 +63,7 @@ def _searcher(data: str | None, audience: str) -> tuple[Searcher, SearchEngine]:
     typo, the answer would be that for a customer.
     """
     settings = load_settings(data=data)
-    engine = search_engine(settings.data, settings.search_cluster)
+    engine = search_engine(settings.data, settings.search_cluster, cluster_seconds=_CLUSTER_SECONDS)
     searcher = Searcher(
         settings.data,
         engine=engine,

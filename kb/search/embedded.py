@@ -7,6 +7,7 @@ one audience may see of a generation.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -38,12 +39,24 @@ class EmbeddedEngine:
         """The first time in an installation the loops are compiled, for some 30 seconds. What the
         published index needs beside is loaded, so that processes which are started then share it.
         """
+        with self.prepared():
+            pass
+
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[tuple[Generation, EmbeddedIndex] | None]:
+        """What ``prepare`` has opened, to be looked at; None if nothing can be opened."""
         self._loops()
+        shipped_lexicon().load()
+        opened = None
         with contextlib.suppress(Unavailable):  # told when it is opened to answer
             generation = self.generations.current(trusted=True)
             if generation is not None:
-                self.open(generation).close()
-        shipped_lexicon().load()
+                opened = generation, self.open(generation)
+        try:
+            yield opened
+        finally:
+            if opened is not None:
+                opened[1].close()
 
     def open(self, generation: Generation) -> EmbeddedIndex:
         return EmbeddedIndex(generation, self._loops())

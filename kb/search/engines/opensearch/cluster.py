@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from kb.breaker import Breaker
+from kb.breaker import REST, Breaker
 from kb.errors import Misconfigured, Unavailable
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 #: The share of the remaining time that a query may take, and the most seconds. The local index can
 #: then still answer in time, which is 250 ms for a visitor.
-_SHARE, _MOST_SECONDS = 0.5, 30.0
-_TALK_SECONDS = 5.0  # to ask how it is
+_SHARE, QUERY_SECONDS = 0.5, 30.0
+_TALK_SECONDS = 3.0  # to ask how it is
 _WORK_SECONDS = 120.0  # to write, clone or merge an index
 _DEFAULT_PREFIX = "askfirst"
 _BULK_BYTES = 8 * 1024 * 1024
@@ -76,8 +76,10 @@ class ClusterAddress:
 class Cluster:
     """One OpenSearch cluster, in which our indexes and aliases begin with a prefix."""
 
-    def __init__(self, address: ClusterAddress) -> None:
+    def __init__(self, address: ClusterAddress, *, query_seconds: float = QUERY_SECONDS) -> None:
         self.address = address
+        self._query_seconds = query_seconds
+        self._silence: tuple[float, str] | None = None  # since when, and the sentence
         self.breaker = Breaker()
         self.failure = ""  # why the last query was not answered, as a sentence
 
@@ -110,7 +112,7 @@ class Cluster:
     def search(self, searches: Sequence[Search], *, deadline: float) -> list[Mapping[str, Any]]:
         """The answers to all ``searches``, asked in one request. Raises NoAnswer."""
         now = time.monotonic()
-        seconds = min(_MOST_SECONDS, _SHARE * (deadline - now))
+        seconds = min(self._query_seconds, _SHARE * (deadline - now))
         if seconds <= 0 or not self.breaker.allows():
             raise NoAnswer
         lines = [json.dumps(line) for index, body in searches for line in ({"index": index}, body)]
@@ -279,15 +281,22 @@ class Cluster:
 
     @contextlib.contextmanager
     def _errors(self, seconds: float = _WORK_SECONDS) -> Iterator[dict[str, Any]]:
-        """Turn every error into Unavailable with a sentence."""
-        from opensearchpy.exceptions import OpenSearchException
+        """Turn every error into Unavailable with a sentence.
 
+        After a cluster did not answer in time, the next requests fail at once for a moment: a
+        command makes several, and should not wait for each.
+        """
+        from opensearchpy.exceptions import ConnectionTimeout, OpenSearchException
+
+        if self._silence is not None and time.monotonic() - self._silence[0] < REST:
+            raise Unavailable(self._silence[1], retry_after=60)
         try:
             yield {"request_timeout": seconds}
         except (OpenSearchException, OSError, ValueError, KeyError, TypeError) as error:
-            raise Unavailable(
-                f"OpenSearch at {self.address} cannot be used: {_reason(error)}.", retry_after=60
-            ) from error
+            sentence = f"OpenSearch at {self.address} cannot be used: {_reason(error)}."
+            if isinstance(error, ConnectionTimeout):
+                self._silence = time.monotonic(), sentence
+            raise Unavailable(sentence, retry_after=60) from error
 
 
 def _within(seconds: float, ask: Callable[[], T]) -> T:

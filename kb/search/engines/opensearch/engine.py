@@ -6,17 +6,16 @@ find documents while the cluster does not answer.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from functools import partial
 from pathlib import Path
 from typing import Unpack
 
-from kb.errors import Unavailable
-from kb.search.embedded import EmbeddedEngine
+from kb.search.embedded import EmbeddedEngine, EmbeddedIndex
 from kb.search.engine import IndexWriter, OpenIndex, WriterOptions
-from kb.search.engines.opensearch.cluster import Cluster, ClusterAddress
+from kb.search.engines.opensearch.cluster import QUERY_SECONDS, Cluster, ClusterAddress
 from kb.search.engines.opensearch.cluster_index import (
+    VECTORS_SETTING,
     ClusterIndex,
     absence,
     move_aliases,
@@ -28,10 +27,12 @@ LOG = logging.getLogger(__name__)
 
 
 class OpenSearchEngine:
-    """The engine of one data folder and one cluster."""
+    """The engine of one data folder and one cluster, for which a query waits for ``query_seconds``
+    at most.
+    """
 
-    def __init__(self, data: Path, address: str) -> None:
-        self.cluster = Cluster(ClusterAddress.parse(address))
+    def __init__(self, data: Path, address: str, *, query_seconds: float = QUERY_SECONDS) -> None:
+        self.cluster = Cluster(ClusterAddress.parse(address), query_seconds=query_seconds)
         self.generations = Generations(data, partial(move_aliases, cluster=self.cluster))
         self._embedded = EmbeddedEngine(data, self.generations)
         self._absence = ""  # of the generation that was opened last
@@ -40,32 +41,26 @@ class OpenSearchEngine:
         """Also says what is wrong with the cluster; until that is fixed, the local index may be
         used.
         """
-        self._embedded.prepare()
-        with contextlib.suppress(Unavailable):
-            generation = self.generations.current(trusted=True)
-            # Connections of its own: those of a server must not be shared by its processes.
-            cluster = Cluster(self.cluster.address)
-            problem = problem_of(generation, cluster) if generation is not None else ""
-            if problem:
-                LOG.warning("%s", problem)
-            elif (
-                generation is not None
-                and self._is_large(generation)
-                and not cluster.compares_vectors()
-            ):
-                LOG.warning(
-                    "OpenSearch at %s has no k-NN plugin: questions find no documents that say the "
-                    "same in other words.",
-                    cluster.address,
-                )
+        with self._embedded.prepared() as opened:
+            if opened is not None:
+                warning = self._warning(*opened)
+                if warning:
+                    LOG.warning("%s", warning)
 
-    def _is_large(self, generation: Generation) -> bool:
-        """Whether an audience has so many documents that their meanings are compared only by the
-        cluster.
-        """
-        with contextlib.closing(self._embedded.open(generation)) as index:
-            readers = [index.reader(audience) for audience in generation.manifest.partitions]
-            return not all(reader.meanings.are_compared for reader in readers)
+    def _warning(self, generation: Generation, index: EmbeddedIndex) -> str:
+        # Connections of its own: those of a server must not be shared by its processes.
+        problem = problem_of(generation, Cluster(self.cluster.address))
+        if problem or generation.manifest.settings.get(VECTORS_SETTING):
+            return problem
+
+        readers = [index.reader(audience) for audience in generation.manifest.partitions]
+        if all(reader.meanings.are_compared for reader in readers):
+            return ""
+        return (
+            f"Generation {generation.name} was published to OpenSearch at {self.cluster.address} "
+            "without vectors: questions find no documents that say the same in other words. "
+            "If all nodes have the k-NN plugin, run `kb index --full`."
+        )
 
     def problem(self, generation: Generation, /) -> str:
         return problem_of(generation, self.cluster)

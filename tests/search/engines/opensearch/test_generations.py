@@ -184,7 +184,10 @@ def test_hidden_documents_change_no_answer(compared: int, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("has_plugin", [False, True])
 def test_the_cluster_finds_what_says_the_same_in_other_words(
-    engine: OpenSearchEngine, has_plugin: bool, monkeypatch: pytest.MonkeyPatch
+    engine: OpenSearchEngine,
+    has_plugin: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     if not engine.cluster.compares_vectors():
         pytest.skip("this OpenSearch has no k-NN plugin")
@@ -193,6 +196,8 @@ def test_the_cluster_finds_what_says_the_same_in_other_words(
     if not has_plugin:
         monkeypatch.setattr(engine.cluster, "compares_vectors", lambda: False)
     publish(engine, [*PAGES, REPAIR, HIDDEN], meaning=True)
+    engine.prepare()
+    assert ("vectors" in caplog.text) == (not has_plugin), "as it was published, not as it is now"
     searcher = Searcher(Path(), engine=engine, budget_ms=60_000)
     question = "mend my automobile"
     hits = searcher.suggest(question, settled=True, doubt=-math.inf).hits

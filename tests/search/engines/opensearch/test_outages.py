@@ -62,6 +62,9 @@ class FakeCluster(BaseHTTPRequestHandler):
             self.answer_as_usual({"responses": [NO_HITS] * count})
 
     def do_GET(self) -> None:
+        if self.mode == "hangs":
+            type(self).asked += 1
+            self.end.wait(60)
         self.answer_as_usual(INFO)
 
     def do_HEAD(self) -> None:
@@ -210,6 +213,33 @@ def test_operators_get_a_sentence_without_the_password(
         writer.publish(ledger={}, settings={})
     assert PASSWORD not in raised.value.sentence
     assert engine.generations.published_name() == generation.name
+
+
+def test_a_command_waits_for_a_cluster_that_hangs_only_once(
+    data: Path, cluster: tuple[str, type[FakeCluster]]
+) -> None:
+    address, handler = cluster
+    handler.mode = "hangs"
+    engine = OpenSearchEngine(data, address)
+    generation = engine.generations.current()
+    assert generation is not None
+    assert "in time" in engine.problem(generation)
+    assert handler.asked == 1
+    with pytest.raises(Unavailable, match="in time"), engine.writer() as writer:
+        writer.publish(ledger={}, settings={})
+    assert handler.asked == 1
+
+
+def test_a_query_waits_no_longer_than_its_engine_says(
+    data: Path, cluster: tuple[str, type[FakeCluster]]
+) -> None:
+    address, handler = cluster
+    handler.mode = "hangs"
+    engine = OpenSearchEngine(data, address, query_seconds=0.1)
+    # Half of this time would be longer than the server hangs.
+    portal = Searcher(data, engine=engine, budget_ms=600_000)
+    assert portal.suggest("install", doubt=-math.inf).hits
+    assert "in time" in engine.fallback()
 
 
 def test_a_host_name_that_does_not_exist_is_told_from_a_closed_port(data: Path) -> None:

@@ -101,7 +101,8 @@ def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
     folder = settings.data
     if check:
         steps = upgrades.pending_steps(folder, settings.database_location)
-        for step in steps or ("Nothing to do.",):
+        advice = upgrades.advice(folder)
+        for step in (*steps, *([advice] if advice else [])) or ("Nothing to do.",):
             click.echo(step)
         ctx.exit(1 if steps else 0)
 
@@ -112,7 +113,7 @@ def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
         command = [*KB_COMMAND, "index", "--full", "--data", str(folder)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - ours
         ctx.exit(done.returncode)
-    click.echo("The data folder is up to date.")
+    click.echo(upgrades.advice(folder) or "The data folder is up to date.")
 
 
 @click.command()

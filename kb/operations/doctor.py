@@ -81,6 +81,7 @@ class Examination:
     errors: dict[str, str] = field(default_factory=dict)  # part -> sentence
     generation: str | None = None
     index_problem: str = ""  # why the published generation is not the one that answers
+    index_is_earlier: bool = False  # an earlier version wrote it (see ``Manifest.is_earlier``)
     cluster_problem: str = ""  # why OpenSearch does not answer from it; "" also without OpenSearch
     needs_migration: bool = False
     worker_beat: dt.datetime | None = None
@@ -121,6 +122,7 @@ def examine(settings: Settings, now: dt.datetime) -> Examination:
         values["index_problem"] = generations.problem()
         generation = generations.current(trusted=True)
         values["generation"] = generation.name if generation else None
+        values["index_is_earlier"] = generation is not None and generation.manifest.is_earlier
         if generation is not None and settings.search_cluster:
             engine = search_engine(settings.data, settings.search_cluster)
             values["cluster_problem"] = engine.problem(generation)
@@ -240,6 +242,13 @@ def _index(facts: Examination) -> Iterator[Problem]:
             Impact.AT_RISK,
             f"{facts.index_problem} Generation {facts.generation} answers instead.",
             _MEND_INDEX,
+        )
+    if facts.index_is_earlier:
+        yield Problem(
+            "index-version",
+            Impact.AT_RISK,
+            "The index was written by an earlier version: fewer pages might be suggested.",
+            "Run `kb index`, which reads all files again.",
         )
     if facts.cluster_problem:
         yield Problem(

@@ -8,6 +8,11 @@ from pathlib import Path
 from kb.database import DatabaseLocation, database_exists, is_up_to_date, open_database
 from kb.search.generations.generation import Generations
 
+EARLIER_INDEX = (
+    "The index was written by an earlier version. It works, but fewer pages might be suggested "
+    "until you run `kb index`."
+)
+
 
 def pending_steps(data: Path, database: DatabaseLocation) -> tuple[str, ...]:
     """A sentence for each part that an earlier version wrote; changes nothing.
@@ -21,6 +26,12 @@ def pending_steps(data: Path, database: DatabaseLocation) -> tuple[str, ...]:
     if problem:
         steps.append(f"The index has to be built again. {problem}")
     return tuple(steps)
+
+
+def advice(data: Path) -> str:
+    """What would improve the installation, although it works as it is; "" for nothing."""
+    generation = Generations(data).current(trusted=True)
+    return EARLIER_INDEX if generation is not None and generation.manifest.is_earlier else ""
 
 
 def migrate_database(location: DatabaseLocation) -> bool:

@@ -63,6 +63,7 @@ def test_a_sound_installation_has_no_problem(tmp_path: Path) -> None:
     [
         ("index", {"generation": None}),
         ("index", {"index_problem": "Generation 000002 is damaged."}),
+        ("index-version", {"index_is_earlier": True}),
         ("opensearch", {"cluster_problem": "OpenSearch has no index."}),
         ("worker", {"worker_beat": None}),
         ("worker", {"worker_beat": NOW - dt.timedelta(minutes=4)}),

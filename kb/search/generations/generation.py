@@ -104,6 +104,13 @@ class Manifest:
         values = json.loads(json.dumps(asdict(self)))
         return json.dumps(values | {"seal": _seal(values)})
 
+    @property
+    def is_earlier(self) -> bool:
+        """Whether an earlier version wrote an index that lacks something for which pages are found
+        today. The next build writes it anew.
+        """
+        return self.format not in CARRIED_FORMATS
+
     def for_replicas(self) -> Self:
         """The manifest without the ledger, which is large, changes at each build, and is only
         needed where the sources are.

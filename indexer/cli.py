@@ -457,7 +457,8 @@ def pull(store: str, every: float | None, data: str | None, *, as_json: bool) ->
         except KbError as error:
             if every is None or isinstance(error, Misconfigured):
                 raise
-            click.echo(error.sentence, err=True)
+            now = dt.datetime.now(dt.UTC)
+            click.echo(f"{now:%Y-%m-%d %H:%M:%S} UTC: {error.sentence}", err=True)
         else:
             _tell_pulled(transfer, as_json=as_json, quiet=every is not None)
         if every is None:

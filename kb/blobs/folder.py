@@ -26,6 +26,8 @@ class FolderStore:
             try:
                 return self._path(name).read_bytes()
             except FileNotFoundError:
+                if not self._folder.is_dir():  # such as a network folder that is not mounted
+                    raise Unavailable(f"The folder {self} does not exist.") from None
                 return None
 
     def write(self, name: str, data: bytes) -> None:

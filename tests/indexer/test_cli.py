@@ -1,3 +1,4 @@
+import datetime as dt
 import json
 import os
 import signal
@@ -244,3 +245,17 @@ def test_a_site_maps_front_matter_keys_of_its_own(tmp_path: Path) -> None:
 def _product(data: Path) -> str:
     searcher = Searcher(data, engine=search_engine(data))
     return searcher.article("doc/a", audience="public").product
+
+
+def test_a_pull_that_is_repeated_says_when_it_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", stop)
+    arguments = ("pull", str(tmp_path / "gone"), "--every", "1", "--data", str(tmp_path / "data"))
+    (line,) = _run(*arguments).stderr.strip().splitlines()
+    time, _, sentence = line.partition(" UTC: ")
+    assert dt.datetime.fromisoformat(time)
+    assert str(tmp_path / "gone") in sentence

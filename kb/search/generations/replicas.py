@@ -73,8 +73,8 @@ def push(
 ) -> Transfer:
     """Stores the published generation, and removes what the newest ``keep`` do not need.
 
-    A ``full`` push trusts nothing in the store: every file is written, and the records of other
-    generations, whose files may be damaged, are removed.
+    A ``full`` push trusts nothing in the store: every file is written, and other generations,
+    whose files may be damaged, are removed at once, so that no later push relies on them.
 
     Raises NotFound when nothing was published, Unavailable when the store cannot be used.
     """
@@ -106,7 +106,7 @@ def push(
         records = {name for name, _ in store.names("generations/")}
         for other in records - {_record_name(generation.name)}:
             store.delete(other)
-    _remove_surplus(store, keep)
+    _remove_surplus(store, keep, at_once=full)
     changed = before is None or before.decode(errors="replace").strip() != generation.name
     return Transfer(generation.name, len(moved), sum(moved), changed)
 
@@ -212,8 +212,10 @@ def _parsed(store: BlobStore, name: str, manifest_text: str) -> Manifest:
     return manifest
 
 
-def _remove_surplus(store: BlobStore, keep: int) -> None:
-    """Records of all but the newest ``keep``, and then the files that no record has."""
+def _remove_surplus(store: BlobStore, keep: int, *, at_once: bool) -> None:
+    """Records of all but the newest ``keep``, and then the files that no record has, unless
+    a pull that has begun may need them.
+    """
     records = sorted((name for name, _ in store.names("generations/")), reverse=True)
     for name in records[keep:]:
         store.delete(name)
@@ -226,7 +228,7 @@ def _remove_surplus(store: BlobStore, keep: int) -> None:
         used |= {f"media/{image}" for image in record.images}
     for prefix in _SHARED:
         for name, written_at in list(store.names(prefix)):
-            if name not in used and time.time() - written_at > _GRACE:
+            if name not in used and (at_once or time.time() - written_at > _GRACE):
                 store.delete(name)
 
 

@@ -144,6 +144,7 @@ def test_without_anything_to_move_the_reason_is_told(
 ) -> None:
     with pytest.raises(NotFound):
         push(portal, store)
+    store.write("another", b"x")
     with pytest.raises(NotFound):
         pull(portal, store)
     push(editor, store)
@@ -231,6 +232,30 @@ def test_a_damaged_store_changes_nothing_here(
     push(editor, store, full=True)
     pull(portal, store)
     assert answers(portal) == answers(editor)
+
+
+def test_what_a_full_push_did_not_write_is_not_relied_on(
+    editor: Path, portal: Path, tmp_path: Path
+) -> None:
+    store = FolderStore(tmp_path / "store")
+    push(editor, store)
+    _garble_objects(tmp_path / "store")
+    publish(editor, [*ARTICLES[:3]])
+    push(editor, store, full=True)
+    Generations(editor).rollback("000001")
+    push(editor, store)
+    pull(portal, store)
+    assert answers(portal) == answers(editor) != []
+
+
+def _garble_objects(store: Path) -> None:
+    for file in (store / "objects").iterdir():
+        file.write_bytes(b"garbled")
+
+
+def test_a_store_whose_folder_is_missing_is_not_called_empty(portal: Path, tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="not exist"):
+        pull(portal, FolderStore(tmp_path / "not-mounted"))
 
 
 def test_a_full_disk_here_is_not_blamed_on_the_store(

@@ -7,6 +7,7 @@ being computed; both let other threads run. Which files belong to a generation i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Mapping
@@ -45,25 +46,27 @@ def verify_files(
     One that is still what ``verified`` says is not read. Raises DamagedFile for the first whose
     size or digest differs.
     """
+    identities: dict[str, FileIdentity] = {}
+    unknown: list[str] = []
+    for name, (size, _) in files.items():
+        with contextlib.suppress(OSError):
+            identities[name] = file_identity(f"{folder}/{name}")
+        identity = identities.get(name)
+        if identity is None or identity != verified.get(name) or identity[1] != size:
+            unknown.append(name)
 
-    def identity_if_sound(name: str) -> FileIdentity | None:
+    def is_sound(name: str) -> bool:
         size, digest = files[name]
         try:
-            identity = file_identity(folder / name)
-            is_sound = identity[1] == size and (
-                identity == verified.get(name) or sha256(folder / name) == digest
-            )
-        except OSError:
-            return None
-        return identity if is_sound else None
+            return identities[name][1] == size and sha256(folder / name) == digest
+        except (OSError, KeyError):
+            return False
 
-    identities = {}
     with ThreadPoolExecutor(_THREADS) as threads:
-        for name, identity in zip(files, threads.map(identity_if_sound, files), strict=True):
-            if identity is None:
+        for name, sound in zip(unknown, threads.map(is_sound, unknown), strict=True):
+            if not sound:
                 threads.shutdown(cancel_futures=True)
                 raise DamagedFile(name)
-            identities[name] = identity
     return identities
 
 

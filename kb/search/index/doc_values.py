@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.analysis.languages import ENGLISH
-from kb.search.array_types import DocumentMask, Documents, Pointers
+from kb.search.array_types import DocumentMask, Documents, Pointers, Sums
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.edits import EditedDocuments
@@ -116,6 +116,10 @@ class DocValues:
         """Which of ``documents`` have any value in ``column``."""
         counts: NDArray[Any] = np.diff(self._column(column)[0])
         return np.asarray(counts[documents] > 0)
+
+    def most(self, values: Sums, count: int) -> Documents:
+        """The documents of the ``count`` largest of some values above 0, ascending."""
+        return self._loops.top_sums(values, 0, self.size, count)
 
     def count(self, column: str, documents: Documents) -> dict[str, int]:
         """How many of ``documents``, ascending, have each value of ``column``, most first; kinds in

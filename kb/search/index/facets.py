@@ -6,6 +6,7 @@ candidates. A suggestion has none: it looks only at candidates.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from kb.search.kernels.ranges import top_k
 FACETS = ("kind", "product", "version", "tag")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ResultSet:
     """The documents of one partition that a search may show."""
 
@@ -29,7 +30,7 @@ class ResultSet:
     filters: Mapping[str, DocumentMask]  # by facet
     in_time: bool = True  # else operators were cut short, and some documents are missing
 
-    @property
+    @functools.cached_property
     def allowed(self) -> DocumentMask:
         return all_of(self.matching, *self.filters.values())
 
@@ -54,16 +55,23 @@ class ResultSet:
         """
         if not count:
             return ranked[:0]
-        others = self.allowed
+        others = self.allowed.copy()
         others[ranked] = False
-        remaining = np.flatnonzero(others)
-        # Scores are not negative, so that their bits are in their order. Sorting all documents by
-        # two columns took half of a search among 100,000.
-        keys = self.values.day[remaining].astype(np.uint64)
-        if not by_date:
-            keys |= self.scores[remaining].view(np.uint32).astype(np.uint64) << np.uint64(32)
-        best = top_k(np.arange(remaining.size), keys, count)
-        return np.asarray(remaining[best[np.argsort(~keys[best], kind="stable")]])
+        # Scores are not negative, so that their bits are in their order. Where the best ``count``
+        # end is found first, because only these have to be sorted.
+        days = self.values.day
+        keys = days if by_date else self.scores.view(np.int32)
+        # A product takes a twentieth of the time of ``np.where``, which branches.
+        best = self.values.most(keys * others, count)
+        if best.size == count:
+            least = keys[best].min()
+            others &= keys == least
+            best = best[keys[best] > least]
+        else:
+            others &= keys == 0
+        equals = np.flatnonzero(others)
+        best = np.concatenate((best, top_k(equals, days[equals], count - best.size)))
+        return np.asarray(best[np.lexsort((best, -days[best], -keys[best]))])
 
 
 def all_of(*masks: DocumentMask) -> DocumentMask:

@@ -126,12 +126,17 @@ class TermPostings:
 
     def before(self, document: int) -> TermPostings:
         """Those of the documents before ``document``, as a list."""
-        docs, codes = self.docs, self.codes
+        docs, codes, df = self.docs, self.codes, self.df_before(document)
         if self.row is not None:
             docs = np.flatnonzero(self.row[:document] != 0).astype(np.int32)
             codes = self.row[docs]
-        df = int(docs.searchsorted(np.int32(document)))
         return TermPostings(docs[:df], codes[:df], None, self.peak, df)
+
+    def df_before(self, document: int) -> int:
+        """How many of the documents before ``document`` hold the term."""
+        if self.row is not None:
+            return int(np.count_nonzero(self.row[:document]))
+        return int(self.docs.searchsorted(np.int32(document)))
 
     def since(self, document: int, before: int) -> TermPostings:
         """The others, of which a row begins with ``document``; ``before`` are not among them."""
@@ -279,18 +284,12 @@ class Postings:
 
         ``steps`` are what a step of each term's codes is worth. Returns this for the new codes too.
         """
-        borrowed = self._sums.borrow()
-        values = borrowed.array
+        sums = self._sums.borrow()
         for number, step in zip(terms, steps, strict=True):
             postings = self.term(number)
             if postings.row is not None:
-                np.maximum(values, postings.row * np.int32(step), out=values)
+                self._loops.raise_row(sums.array, postings.row, step)
             else:
-                docs = postings.docs
-                values[docs] = np.maximum(values[docs], postings.codes * np.int32(step))
-        docs = np.flatnonzero(values != 0).astype(np.int32)
-        most = values[docs]
-        values[docs] = 0
-        step = max(1, -(-int(most.max(initial=0)) // weights.STEPS))
-        codes = np.maximum(1, most // step).astype(np.uint8)
+                self._loops.raise_postings(sums.array, postings.docs, postings.codes, step)
+        docs, codes, step = self._loops.take_postings(sums.array, weights.STEPS)
         return TermPostings(docs, codes, None, int(codes.max(initial=0)), int(docs.size)), step

@@ -32,6 +32,39 @@ def add_row(sums: Any, row: Any, step: Any) -> None:
 
 
 @compiled
+def raise_postings(sums: Any, docs: Any, codes: Any, step: Any) -> None:
+    each = np.int32(step)
+    for i in range(docs.size):
+        sums[docs[i]] = max(sums[docs[i]], np.int32(codes[i]) * each)
+
+
+@compiled
+def raise_row(sums: Any, row: Any, step: Any) -> None:
+    each = np.int32(step)
+    for i in range(row.size):
+        sums[i] = max(sums[i], np.int32(row[i]) * each)
+
+
+@compiled
+def take_postings(sums: Any, steps: int) -> Any:
+    # Each is written, and stays if it counts: of two documents about one does, so that a branch
+    # would be mispredicted too often.
+    docs, values, filled = np.empty(sums.size, np.int32), np.empty(sums.size, np.int32), 0
+    for i in range(sums.size):
+        docs[filled], values[filled] = i, sums[i]
+        filled += sums[i] > 0
+        sums[i] = 0
+
+    most, codes = np.int32(0), np.empty(filled, np.uint8)
+    for i in range(filled):
+        most = max(most, values[i])
+    step = max(1, (most + steps - 1) // steps)
+    for i in range(filled):
+        codes[i] = max(1, int(values[i] / step))
+    return docs[:filled].copy(), codes, step
+
+
+@compiled
 def union_postings(
     sums: Any,
     docs: Any,
@@ -44,7 +77,7 @@ def union_postings(
     k1_units: int,
 ) -> Any:
     most = sums.size if dense.size else min(sums.size, np.sum(ends - starts))
-    union, filled = np.empty(most, np.int32), 0
+    union, filled = np.empty(most + 1, np.int32), 0
     for r in range(starts.size):
         for i in range(starts[r], ends[r]):
             doc = docs[i]
@@ -60,10 +93,9 @@ def union_postings(
     # Where there are many, looking at every document finds them sooner than sorting does.
     if dense.size or filled * 16 > sums.size:
         filled = 0
-        for doc in range(sums.size):
-            if sums[doc]:
-                union[filled] = doc
-                filled += 1
+        for doc in range(sums.size):  # without a branch, as in ``take_postings``
+            union[filled] = doc
+            filled += sums[doc] > 0
         union = union[:filled]
     else:
         union = np.sort(union[:filled])

@@ -166,6 +166,19 @@ class Loops(Protocol):
     def add_row(self, sums: Sums, row: PostingCodes, step: int, /) -> None:
         """The same for a term that has a code for every document."""
 
+    def raise_postings(
+        self, sums: Sums, docs: PostingDocs, codes: PostingCodes, step: int, /
+    ) -> None:
+        """Each of ``docs`` has its code times ``step``, unless it has more."""
+
+    def raise_row(self, sums: Sums, row: PostingCodes, step: int, /) -> None:
+        """The same for a term that has a code for every document."""
+
+    def take_postings(self, sums: Sums, steps: int, /) -> tuple[PostingDocs, PostingCodes, int]:
+        """The documents of sums above 0 as postings with codes of at most ``steps``, and what one
+        step of these is worth. Leaves zeros.
+        """
+
     def union_postings(
         self,
         sums: Sums,

@@ -16,6 +16,9 @@ from kb.search.kernels.finding_loops import (
     add_row,
     count_values,
     ngram_vector,
+    raise_postings,
+    raise_row,
+    take_postings,
     top_products,
     top_sums,
     top_titles,
@@ -54,7 +57,10 @@ __all__ = [
     "nearest_passages",
     "ngram_vector",
     "project",
+    "raise_postings",
+    "raise_row",
     "rescore",
+    "take_postings",
     "top_products",
     "top_sums",
     "top_titles",
@@ -69,9 +75,13 @@ def warm_up() -> None:
     starts, ends = np.zeros(1, np.int64), np.ones(1, np.int64)
     table, rows = np.ones(256, np.int32), np.zeros(1, np.int64)
 
-    add_postings(sums, docs, codes, 1)
-    add_postings(sums, docs.copy(), codes.copy(), 1)  # a union that was just made is no mapped file
+    for each in (docs, docs.copy()):  # a union that was just made is no mapped file
+        of_docs = codes if each is docs else codes.copy()
+        add_postings(sums, each, of_docs, 1)
+        raise_postings(sums, each, of_docs, 1)
     add_row(sums, codes, 1)
+    raise_row(sums, codes, 1)
+    take_postings(sums, 255)
     union_postings(
         sums, docs, codes, starts, ends, _mapped(np.ones((1, 2), np.uint8)), rows, table, 1
     )

@@ -45,6 +45,22 @@ def add_row(sums: Ints, row: Ints, step: int, /) -> None:
     sums += row * np.int32(step)
 
 
+def raise_postings(sums: Ints, docs: Ints, codes: Ints, step: int, /) -> None:
+    np.maximum.at(sums, docs, codes * np.int32(step))
+
+
+def raise_row(sums: Ints, row: Ints, step: int, /) -> None:
+    np.maximum(sums, row * np.int32(step), out=sums)
+
+
+def take_postings(sums: Ints, steps: int, /) -> tuple[Ints, Ints, int]:
+    docs = np.flatnonzero(sums).astype(np.int32)
+    most = sums[docs]
+    sums[docs] = 0
+    step = max(1, -(-int(most.max(initial=0)) // steps))
+    return docs, np.maximum(1, most // step).astype(np.uint8), step
+
+
 def union_postings(
     sums: Ints,
     docs: Ints,

@@ -104,6 +104,24 @@ def test_compiled_unions_are_the_same_and_leave_no_trace(
     assert answers[0] == answers[1]
 
 
+def test_compiled_best_postings_of_several_terms_are_the_same_and_leave_no_trace(
+    compiled: Loops, reference: Loops, dice: np.random.Generator
+) -> None:
+    pointers, docs, codes = postings(dice, 700, 3)
+    row = read_only(np.maximum(dice.integers(-500, 256, 700), 0).astype(np.uint8))
+    answers = []
+    for loops in (reference, compiled):
+        sums = np.zeros(700, np.int32)
+        assert [each.tolist() for each in loops.take_postings(sums, 255)[:2]] == [[], []]
+        for term, (start, end) in enumerate(pairwise(pointers)):
+            loops.raise_postings(sums, docs[start:end], codes[start:end], 900 * term + 1)
+        loops.raise_row(sums, row, 1100)
+        best, of_best, step = loops.take_postings(sums, 255)
+        assert not sums.any()
+        answers.append((best.tolist(), of_best.tolist(), step))
+    assert answers[0] == answers[1]
+
+
 @pytest.mark.parametrize("filtered", [False, True])
 def test_compiled_best_titles_are_the_same_and_leave_no_trace(
     compiled: Loops, reference: Loops, dice: np.random.Generator, filtered: bool

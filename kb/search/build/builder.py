@@ -82,6 +82,7 @@ from kb.search.index.resolved_tickets import pack_resolved_tickets
 from kb.search.index.spill import Spill
 from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
 from kb.search.kernels.layout import Loops
+from kb.search.kernels.ranges import positions_of
 from kb.search.query.vocabulary import Vocabulary
 from kb.search.scoring.translations import pack_translations
 
@@ -342,7 +343,7 @@ class IndexBuilder:
         for segment in self._built.segments:
             name = segment_file(segment.name, MEANINGS_FILE)
             linked = self._store.is_linked(segment.name)
-            if linked and PassageMeanings.read(self._previous_store.folder, segment) is not None:
+            if linked and PassageMeanings.in_file(self._previous_store.folder, segment) is not None:
                 link_file(self._previous_store.folder / name, self._folder / name)
             else:
                 segments.append(segment)
@@ -353,7 +354,7 @@ class IndexBuilder:
         def texts_of(numbers: Sequence[int]) -> list[str]:
             owners = [index.passage_doc[number] for number in numbers]
             stored = [
-                table.firsts[owner] + number - int(firsts[owner])
+                self._built.first_passage(table.rows[owner]) + number - int(firsts[owner])
                 for number, owner in zip(numbers, owners, strict=True)
             ]
             titles = (table[owner].title for owner in owners)
@@ -371,21 +372,30 @@ class IndexBuilder:
             self._save_meanings(index.meanings, segments)
 
     def _meanings_then(self) -> PassageMeanings:
-        """Those of the segments of the previous generation that are not linked."""
-        segments = self._previous_store.segments if self.previous is not None else []
-        parts = [
-            PassageMeanings.read(self._previous_store.folder, segment)
-            for segment in segments
-            if not self._store.is_linked(segment.name)
-        ]
-        return PassageMeanings.joined([part for part in parts if part is not None])
+        """Those of the passages of the previous generation that are not linked, or are deleted in a
+        segment that is.
+        """
+        parts = []
+        dropped = self._carried_over[:0] if self._dropped is None else self._dropped
+        for segment in self._previous_store.segments if self.previous is not None else []:
+            numbers = np.arange(segment.size)
+            if self._store.is_linked(segment.name):
+                low, high = dropped.searchsorted((segment.first_row, segment.end_row)).tolist()
+                numbers = dropped[low:high] - segment.first_row
+            if numbers.size and segment.name:
+                meanings = PassageMeanings.read(self._previous_store.folder, segment)
+                if meanings is not None:
+                    ends = segment.passage_ends()
+                    passages = positions_of(ends[numbers], ends[numbers + 1])
+                    parts.append(meanings.take(passages))
+        return PassageMeanings.joined(parts)
 
     def _save_meanings(self, meanings: PassageMeanings, segments: Sequence[Segment]) -> None:
         first = 0
         for segment in segments:
             numbers = np.arange(first, first + segment.part.passages)
             name = segment_file(segment.name, MEANINGS_FILE)
-            meanings.take(numbers).save(self._folder / name)
+            meanings.take(numbers).save(self._folder / name, segment)
             first += numbers.size
         parts = (PassageMeanings.read(self._folder, each) for each in self._built.segments)
         self.drafts = sum(int(part.drafts.sum()) for part in parts if part is not None)

@@ -23,8 +23,8 @@ from kb.search.index.array_file import Arrays
 class DocumentFacts:
     """What is kept of a document besides its words.
 
-    ``row`` and ``first`` are its row and its first passage in the document store; ``answer`` is the
-    half-open range of passages that hold the accepted answer, counted from ``first``.
+    ``row`` is its row in the document store; ``answer`` is the half-open range of passages that
+    hold the accepted answer, counted from its first passage.
     """
 
     id: str
@@ -38,14 +38,11 @@ class DocumentFacts:
     day: int
     solved: bool | None
     row: int
-    first: int
     answer: tuple[int, int]
     changelog: bool
 
     @classmethod
-    def of(
-        cls, document: Document, row: int, first: int, passages: Sequence[SectionPassage]
-    ) -> Self:
+    def of(cls, document: Document, row: int, passages: Sequence[SectionPassage]) -> Self:
         answer = (0, len(passages))
         if document.answer is not None:
             section = document.sections[document.answer]
@@ -69,16 +66,16 @@ class DocumentFacts:
             day=document.updated.toordinal() if document.updated else 0,
             solved=document.solved,
             row=row,
-            first=first,
             answer=answer,
             changelog=is_changelog(document),
         )
 
     @classmethod
-    def from_json(cls, values: Sequence[Any], *, row: int, first: int) -> Self:
-        """From what ``to_json`` gave, for another ``row`` and ``first``."""
+    def from_json(cls, values: Sequence[Any], *, row: int) -> Self:
+        """From what ``to_json`` gave, for another ``row``."""
         id_, kind, audience, title, product, versions, tags, *rest = values
-        language, day, solved, _, _, answer, changelog = rest
+        # Up to format 15, the row is followed by the first passage.
+        language, day, solved, *_, answer, changelog = rest
         return cls(
             id_,
             _KINDS[kind],
@@ -91,7 +88,6 @@ class DocumentFacts:
             day,
             solved,
             row,
-            first,
             tuple(answer),
             changelog,
         )
@@ -125,7 +121,7 @@ class DocumentTable(Sequence[DocumentFacts]):
     def __init__(self) -> None:
         self._columns = FactColumns([], [], [], [])
         self.ids, self.kinds, self.audiences, self.languages = self._columns
-        self.rows, self.firsts = array("q"), array("q")  # see ``DocumentFacts``
+        self.rows = array("q")  # see ``DocumentFacts``
         self._written: list[bytes] = []  # as JSON
         self._added: dict[int, DocumentFacts] = {}  # by number
 
@@ -136,18 +132,12 @@ class DocumentTable(Sequence[DocumentFacts]):
         for column, value in zip(self._columns, values, strict=True):
             column.append(value)
         self.rows.append(facts.row)
-        self.firsts.append(facts.first)
 
     def read_segment(
-        self,
-        saved: Arrays,
-        numbers: NDArray[np.int64],
-        rows: NDArray[np.int64],
-        firsts: NDArray[np.int64],
+        self, saved: Arrays, numbers: NDArray[np.int64], rows: NDArray[np.int64]
     ) -> None:
-        """Append the documents with these ``numbers`` in a segment.
-
-        ``rows`` and ``firsts`` are their rows and first passages in the document store.
+        """Append the documents with these ``numbers`` in a file, which are at these ``rows`` of the
+        document store.
         """
         text, ends = bytes(saved["facts"]), saved["fact_ends"].tolist()
         columns = FactColumns(*json.loads(bytes(saved["fact_columns"])))
@@ -156,7 +146,6 @@ class DocumentTable(Sequence[DocumentFacts]):
         for column, values in zip(self._columns, columns, strict=True):
             column += [values[number] for number in numbers_there]
         self.rows.frombytes(rows.astype(np.int64).tobytes())
-        self.firsts.frombytes(firsts.astype(np.int64).tobytes())
 
     def arrays(self, low: int, high: int) -> Arrays:
         """What ``read_segment`` reads, for the documents from number ``low`` up to ``high``."""
@@ -182,6 +171,5 @@ class DocumentTable(Sequence[DocumentFacts]):
         facts = self._added.get(number)
         if facts is None:
             values = json.loads(self._written[number])
-            row, first = self.rows[number], self.firsts[number]
-            facts = DocumentFacts.from_json(values, row=row, first=first)
+            facts = DocumentFacts.from_json(values, row=self.rows[number])
         return facts

@@ -144,7 +144,7 @@ class ForwardIndex:
 
     def add(self, document: Document, row: int, passages: Sequence[SectionPassage]) -> None:
         """Add one document; ``passages`` are those of the document store, in its order."""
-        number, first = len(self.documents), len(self.passage_doc)
+        number = len(self.documents)
 
         read = self._reader(base_language(document.language))
         self.title_words.extend(read(title_text(document)))
@@ -165,7 +165,7 @@ class ForwardIndex:
             self.text_hashes.append(text_hash(passage_text(document.title, passage)))
 
         self.passage_ends.append(len(self.passage_doc))
-        self.documents.append(DocumentFacts.of(document, row, first, passages))
+        self.documents.append(DocumentFacts.of(document, row, passages))
 
     def _reader(self, language: str) -> Callable[[str], Iterable[int]]:
         words = self._chunk_words.get(language)
@@ -236,7 +236,7 @@ class ForwardIndex:
     ) -> None:
         """Append the documents with these ``numbers`` (ascending) in a segment."""
         saved = load_arrays(folder / segment_file(segment.name, WORDS_FILE))
-        firsts = saved["firsts"]
+        firsts, numbers = saved["firsts"], segment.in_file(numbers)
         passages = positions_of(firsts[numbers], firsts[numbers + 1])
         counts = firsts[numbers + 1] - firsts[numbers]
         fields = (
@@ -261,9 +261,9 @@ class ForwardIndex:
         owners = np.repeat(np.arange(size, size + numbers.size, dtype=np.int32), counts)
         self.passage_doc.frombytes(owners.tobytes())
         _append_ends(self.passage_ends, counts)
-        self.documents.read_segment(saved, numbers, rows, segment.first_passage + firsts[numbers])
+        self.documents.read_segment(saved, numbers, rows)
 
-        meanings = PassageMeanings.read(folder, segment)
+        meanings = PassageMeanings.in_file(folder, segment)
         if meanings is not None:
             self._meanings.append(meanings.take(passages))
 

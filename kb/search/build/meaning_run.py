@@ -34,7 +34,7 @@ from kb.search.generations.generation import (
     write_errors_as_unavailable,
 )
 from kb.search.index.array_file import Arrays, load_arrays, save_arrays
-from kb.search.index.document_store import DocumentStore, segment_file
+from kb.search.index.document_store import DocumentStore, Segment, segment_file
 from kb.search.index.edits import edits_file, load_edits, rows_with_edits
 from kb.search.kernels.ranges import positions_of
 from kb.search.meaning.embeddings import pack_embeddings
@@ -103,8 +103,8 @@ def _publish(
             if name not in changed and name not in refined_parts:
                 link_file(generation.path / name, folder / name)
 
-        for name, part_meanings in refined_parts.items():
-            part_meanings.save(folder / name)
+        for name, (segment, part_meanings) in refined_parts.items():
+            part_meanings.save(folder / name, segment)
         firsts = store.passage_firsts()
         for part in partitions:
             _refine(generation.path / part, folder / part, firsts, meanings)
@@ -135,13 +135,13 @@ def _publish(
 
 def _refined_segments(
     store: DocumentStore, meanings: PassageMeanings, read: set[int]
-) -> Iterator[tuple[str, PassageMeanings]]:
-    """The files of the segments that contain passages that were ``read``, with their meanings."""
+) -> Iterator[tuple[str, tuple[Segment, PassageMeanings]]]:
+    """The files beside the segments with passages that were ``read``, and the meanings in them."""
     for segment in store.segments:
         here = range(segment.first_passage, segment.first_passage + segment.part.passages)
         if not read.isdisjoint(here):
             numbers = np.array(here, dtype=np.int64)
-            yield segment_file(segment.name, MEANINGS_FILE), meanings.take(numbers)
+            yield segment_file(segment.name, MEANINGS_FILE), (segment, meanings.take(numbers))
 
 
 def _refine(

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from kb.search.analysis.passages import SectionPassage
 from kb.search.array_types import Vectors8
-from kb.search.index.array_file import load_arrays, save_arrays
+from kb.search.index.array_file import Arrays, load_arrays, save_arrays
 from kb.search.index.document_store import Segment, segment_file
 from kb.search.meaning.query_table import MEANING_DIMENSIONS, TABLE_ID, QueryTable, installed_table
 from kb.search.meaning.sentence_encoder import SentenceEncoder, installed_encoder
@@ -55,7 +55,17 @@ class PassageMeanings:
 
     @classmethod
     def read(cls, folder: Path, segment: Segment) -> Self | None:
-        """The meanings beside a segment; None if there are none or they are of another table."""
+        """The meanings of the passages of a segment; None if there are none or they are of another
+        table.
+        """
+        meanings = cls.in_file(folder, segment)
+        if meanings is None or not segment.file.deleted.size:
+            return meanings
+        return meanings.take(segment.file.passage_numbers)
+
+    @classmethod
+    def in_file(cls, folder: Path, segment: Segment) -> Self | None:
+        """The same of all passages in the file of the segment, those of deleted documents too."""
         file = folder / segment_file(segment.name, MEANINGS_FILE)
         if not segment.name or not file.exists():
             return None
@@ -77,16 +87,20 @@ class PassageMeanings:
             np.concatenate([np.zeros(0, np.uint64), *(part.keys for part in parts)]),
         )
 
-    def save(self, path: Path) -> None:
-        save_arrays(
-            path,
-            {
-                "meanings": self.rows,
-                "meaning_drafts": self.drafts,
-                "meaning_keys": self.keys,
-                "meaning_model": TABLE_ID,
-            },
-        )
+    def save(self, path: Path, segment: Segment) -> None:
+        """Write them beside the ``segment`` whose passages they are of."""
+        arrays: Arrays = {
+            "meanings": self.rows,
+            "meaning_drafts": self.drafts,
+            "meaning_keys": self.keys,
+        }
+        if segment.file.deleted.size:  # they have a place in each file of the segment
+            for name, values in arrays.items():
+                arrays[name] = np.zeros(
+                    (segment.file.passages_in_file, *values.shape[1:]), values.dtype
+                )
+                arrays[name][segment.file.passage_numbers] = values
+        save_arrays(path, arrays | {"meaning_model": TABLE_ID})
 
 
 def find_meanings(

@@ -2,12 +2,13 @@
 
 Holds the data for hits and article pages, and what the next generation reuses. Ranking does not use
 it. Documents are stored in segments of up to 512, in the order of their rows. A segment never
-changes: the next generation links the segments whose documents are all unchanged, and writes the
-others again without what was removed. Therefore, a publish writes little, and no text of a removed
-or edited page stays in the new generation's segments. A small catalogue lists the segments. Ids are
-found by their keys: in a large store, a file that is linked like a segment has those of most
-documents, and the catalogue those of segments that were written since. Other data that the build
-keeps for the same documents is in files beside each segment (see ``segment_file``).
+changes: the next generation links it, and the catalogue, a small file that lists the segments, says
+which of its documents are deleted: those that were removed or edited since. Rows and passages are
+numbered as if these were not there. Each publish writes some segments again without their deleted
+documents (see ``_segments_to_link``): it writes little, and still what was removed does not stay
+for good. Ids are found by their keys: in a large store, a file that is linked like a segment has
+those of most documents, and the catalogue those of segments that were written since. Other data
+that the build keeps for the same documents is in files beside each segment (see ``segment_file``).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from kb.search.array_types import Pointers
 from kb.search.documents import Document, Place, stored_regions
 from kb.search.index.array_file import Arrays, load_arrays, map_arrays, save_arrays
 from kb.search.index.earlier_store import EarlierStore
+from kb.search.kernels.ranges import positions_of
 
 STORE_FILE = "documents.arrays"
 #: What writing a store raises when the disk is full or fails.
@@ -45,11 +47,20 @@ STORE_WRITE_ERRORS = (OSError,)
 
 #: Documents of a segment, at most; and their bytes, unless it is only one.
 SEGMENT, _SEGMENT_BYTES = 512, 8 * 1024 * 1024
-_SMALL = 64  # documents; a smaller segment is written again with what comes next
+#: A smaller segment (in documents) is written again with what comes next, and one of which a larger
+#: share is deleted is written again without these.
+_SMALL, _MOST_DELETED = 64, 0.25
+#: How many of the other segments with deleted documents each publish writes again, and one more for
+#: so many in which it deletes. A page that is edited or removed needs one of these, so the others
+#: work off what a publish of many has left; and where each publish edits 1 % of all documents, no
+#: segment waits until too large a share of it is deleted, as all would on the same day.
+_CLEANED, _CLEANED_FOR = 2, 32
 _SEGMENT_NAME = "documents-{:06}.arrays"
 _KEYS_NAME = "keys-{:06}.arrays"
 #: Id, kind, title, and (product, versions, updated, solved, folders, place).
 ShownRow = tuple[str, str, str, tuple[Any, ...]]
+NumbersInFile = NDArray[np.uint16]  # of documents in the file of a segment, ascending
+_NONE_DELETED: NumbersInFile = np.zeros(0, dtype=np.uint16)
 _UNPLACED: tuple[Any, ...] = ((), Place())  # folders and place
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # ``json.dumps`` makes an encoder each time that it is called with options.
@@ -124,6 +135,29 @@ def _may_be_recent(keys: int, documents: int) -> bool:
     return keys <= 32 * math.isqrt(documents)
 
 
+def _segments_to_link(
+    in_file: Sequence[int], then: Sequence[int], now: Sequence[int]
+) -> list[bool]:
+    """Which segments are taken over as they are, with their deleted documents; the others are
+    written again without these: small ones, those of which much is deleted, and of the rest a few
+    of which most documents are.
+
+    ``in_file`` is how many documents the file of each has; so many were not deleted ``then``, in
+    the previous store, and are not ``now``.
+    """
+    deleted = [size - rest for size, rest in zip(in_file, now, strict=True)]
+    is_linked = [
+        rest >= _SMALL and gone <= _MOST_DELETED * size
+        for size, rest, gone in zip(in_file, now, deleted, strict=True)
+    ]
+    waiting = [place for place, gone in enumerate(deleted) if gone and is_linked[place]]
+    waiting.sort(key=deleted.__getitem__, reverse=True)
+    changed = sum(before > after for before, after in zip(then, now, strict=True))
+    for place in waiting[: _CLEANED + changed // _CLEANED_FOR]:
+        is_linked[place] = False
+    return is_linked
+
+
 def segment_file(name: str, kind: str) -> str:
     """The name of a file of some ``kind`` beside the segment with this name."""
     return name.replace("documents", kind)
@@ -136,6 +170,7 @@ class StoreWriter:
         self._path = path
         self._pending = _Pending()
         self._names: list[str] = []
+        self._deleted: list[NumbersInFile] = []  # of each segment
         self._linked: set[str] = set()
         self._first_rows, self._first_passages = array("q", [0]), array("q", [0])
         self._previous: DocumentStore | None = None
@@ -202,24 +237,35 @@ class StoreWriter:
         """
         self._previous, self._next_segment = previous, previous.next_segment
         self._rows_then, self._keys_then = rows, previous.keys()[rows]
+        segments = previous.segments
+        firsts = [*(segment.first_row for segment in segments), len(previous)]
+        ranges = list(pairwise(rows.searchsorted(firsts).tolist()))
+        is_linked = _segments_to_link(
+            [segment.file.size_in_file for segment in segments],
+            [segment.size for segment in segments],
+            [high - low for low, high in ranges],
+        )
         rewritten = []
-        for segment in previous.segments:
-            low, high = rows.searchsorted((segment.first_row, segment.end_row)).tolist()
-            if high - low == segment.size >= _SMALL:
+        for segment, (low, high), stays in zip(segments, ranges, is_linked, strict=True):
+            numbers = rows[low:high] - segment.first_row
+            if stays:
                 self._flush()
-                self._link(previous, segment)
+                self._link(previous, segment, numbers)
             elif high > low:
-                numbers = rows[low:high] - segment.first_row
                 rewritten.append(TakenOver(segment, numbers, low))
                 for number in numbers.tolist():
                     self._append(segment.stored(number))
         return rewritten
 
-    def _link(self, previous: DocumentStore, segment: Segment) -> None:
-        """Take over a whole segment."""
+    def _link(self, previous: DocumentStore, segment: Segment, numbers: NDArray[np.int64]) -> None:
+        """Take over the documents with these ``numbers`` in a segment; others are deleted in it."""
         link_file(previous.folder / segment.name, self._path.with_name(segment.name))
         self._linked.add(segment.name)
-        self._add_segment(segment.name, segment.size, segment.part.passages)
+        passages, deleted = segment.file.passages, segment.file.deleted
+        if numbers.size < segment.size:
+            passages = int(np.diff(segment.passage_ends())[numbers].sum())
+            deleted = _others(segment.file.size_in_file, segment.in_file(numbers))
+        self._add_segment(segment.name, numbers.size, passages, deleted)
 
     def _append(self, document: _Stored) -> None:
         if self._pending.is_full(document):
@@ -237,8 +283,11 @@ class StoreWriter:
         self._add_segment(name, len(documents), sum(len(each.passages) for each in documents))
         self._pending = _Pending()
 
-    def _add_segment(self, name: str, size: int, passages: int) -> None:
+    def _add_segment(
+        self, name: str, size: int, passages: int, deleted: NumbersInFile = _NONE_DELETED
+    ) -> None:
         self._names.append(name)
+        self._deleted.append(deleted)
         self._first_rows.append(self._first_rows[-1] + size)
         self._first_passages.append(self._first_passages[-1] + passages)
 
@@ -261,6 +310,8 @@ class StoreWriter:
             "segments": _json(self._names),
             "first_rows": np.array(self._first_rows, dtype=np.int64),
             "first_passages": np.array(self._first_passages, dtype=np.int64),
+            "deleted": np.concatenate([_NONE_DELETED, *self._deleted]),
+            "deleted_ends": _ends([each.size for each in self._deleted]),
             "next_segment": np.array([self._next_segment], dtype=np.int64),
             "aliases": _json(self._aliases),
         }
@@ -289,13 +340,14 @@ class StoreWriter:
 
         self._keys_end = self._next_segment
         order = np.argsort(keys, kind="stable")
-        numbers = np.arange(keys.size) - np.repeat(firsts[:-1], np.diff(firsts))
+        sizes = (np.diff(firsts) + [each.size for each in self._deleted]).tolist()
+        numbers = [_others(size, each) for size, each in zip(sizes, self._deleted, strict=True)]
         save_arrays(
             self._path.with_name(_KEYS_NAME.format(self._keys_end)),
             {
                 "keys": keys[order],
                 "segments": segment_of_row[order],
-                "numbers": numbers[order].astype(np.uint16),
+                "numbers": np.concatenate([_NONE_DELETED, *numbers])[order],
             },
         )
         return keys[:0], order[:0]
@@ -307,30 +359,57 @@ def _number_in(name: str) -> int:
 
 
 class _SegmentFile:
-    """The documents of one file, by their numbers in it (see ``EarlierStore``)."""
+    """The documents of one file that are not deleted, numbered without the others (see
+    ``EarlierStore``).
+    """
 
-    def __init__(self, path: Path, size: int, passages: int) -> None:
-        """``size`` and ``passages`` are how many documents and passages it has."""
+    def __init__(self, path: Path, size: int, passages: int, deleted: NumbersInFile) -> None:
+        """``size`` and ``passages`` are how many documents and passages are not deleted."""
         self._map = map_arrays(path)
-        self.size, self.passages = size, passages
+        self.size, self.passages, self.deleted = size, passages, deleted
 
     @functools.cached_property
     def _arrays(self) -> Arrays:
         return self._map()
 
+    @property
+    def size_in_file(self) -> int:
+        """How many documents the file has."""
+        return self.size + self.deleted.size
+
+    @functools.cached_property
+    def numbers(self) -> NumbersInFile:
+        """The number in the file of each document."""
+        return _others(self.size_in_file, self.deleted)
+
     @functools.cached_property
     def passage_ends(self) -> Pointers:
-        counts = self._arrays["passages_of"]
-        return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        return _ends(self._arrays["passages_of"][self.numbers])
+
+    @functools.cached_property
+    def passage_numbers(self) -> NDArray[np.int64]:
+        """The number in the file of each passage."""
+        ends, numbers = _ends(self._arrays["passages_of"]), self.numbers.astype(np.int64)
+        return positions_of(ends[numbers], ends[numbers + 1])
+
+    @property
+    def passages_in_file(self) -> int:
+        """How many passages the file has."""
+        return int(self._arrays["passages_of"].sum())
 
     def shown(self, row: int) -> bytes:
-        return self._record("shown", row)
+        return self._record("shown", self._in_file(row))
 
     def passage(self, number: int) -> bytes:
+        if self.deleted.size:
+            number = int(self.passage_numbers[number])
         return self._record("passage", number)
 
     def body(self, row: int) -> bytes:
-        return self._record("body", row)
+        return self._record("body", self._in_file(row))
+
+    def _in_file(self, row: int) -> int:
+        return int(self.numbers[row]) if self.deleted.size else row
 
     def _record(self, name: str, number: int) -> bytes:
         if not 0 <= number < self._arrays[f"{name}_ends"].size - 1:
@@ -340,7 +419,7 @@ class _SegmentFile:
 
     def ids(self) -> list[str]:
         ids: list[str] = json.loads(self._arrays["ids"].tobytes())
-        return ids
+        return [ids[number] for number in self.numbers.tolist()] if self.deleted.size else ids
 
     @functools.cached_property
     def _audience_names(self) -> list[str]:
@@ -348,13 +427,15 @@ class _SegmentFile:
         return names
 
     def audiences(self) -> list[str]:
-        return [self._audience_names[number] for number in self._arrays["audiences"].tolist()]
+        audiences = self._arrays["audiences"][self.numbers].tolist()
+        return [self._audience_names[number] for number in audiences]
 
     def audience(self, row: int) -> str:
-        return self._audience_names[int(self._arrays["audiences"][row])]
+        return self._audience_names[int(self._arrays["audiences"][self._in_file(row)])]
 
     def digest(self, row: int) -> bytes:
-        return self._arrays["digests"][8 * row : 8 * row + 8].tobytes()
+        start = 8 * self._in_file(row)
+        return self._arrays["digests"][start : start + 8].tobytes()
 
     def close(self) -> None:
         """The file is mapped, and stays so as long as anybody reads it."""
@@ -397,8 +478,24 @@ class Segment:
 
         Stores of earlier versions do not have this.
         """
+        return self.file.passage_ends
+
+    def row_of(self, number: int) -> int | None:
+        """The row of the document with this number in the file; None if it is deleted."""
+        before = int(self.file.deleted.searchsorted(number))
+        if number in self.file.deleted[before : before + 1]:
+            return None
+        return self.first_row + number - before
+
+    def in_file(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The numbers that documents of the segment have in its file and in those beside it."""
+        return self.file.numbers[numbers].astype(np.int64)
+
+    @property
+    def file(self) -> _SegmentFile:
+        """Stores of earlier versions do not have this."""
         assert isinstance(self.part, _SegmentFile)
-        return self.part.passage_ends
+        return self.part
 
 
 class TakenOver(NamedTuple):
@@ -425,10 +522,13 @@ class DocumentStore:
             passages = self._catalogue["first_passages"].tolist()
             self.segments = [
                 Segment(
-                    _SegmentFile(path.with_name(name), end - row, last - first), name, row, first
+                    _SegmentFile(path.with_name(name), end - row, last - first, deleted),
+                    name,
+                    row,
+                    first,
                 )
-                for name, (row, end), (first, last) in zip(
-                    names, pairwise(firsts), pairwise(passages), strict=True
+                for name, (row, end), (first, last), deleted in zip(
+                    names, pairwise(firsts), pairwise(passages), self._deleted(), strict=True
                 )
             ]
             self.next_segment = int(self._catalogue["next_segment"][0])
@@ -442,6 +542,13 @@ class DocumentStore:
             self.segments, self.next_segment = [Segment(self._earlier, "", 0, 0)], 0
         self._first_rows = [segment.first_row for segment in self.segments]
         self._first_passages = [segment.first_passage for segment in self.segments]
+
+    def _deleted(self) -> list[NumbersInFile]:
+        """The documents of each segment that are deleted."""
+        if "deleted" not in self._catalogue:  # up to format 15, no segment has such
+            return [_NONE_DELETED] * (self._catalogue["first_rows"].size - 1)
+        deleted, ends = self._catalogue["deleted"], self._catalogue["deleted_ends"].tolist()
+        return [deleted[low:high] for low, high in pairwise(ends)]
 
     def __len__(self) -> int:
         return sum(segment.size for segment in self.segments)
@@ -510,11 +617,17 @@ class DocumentStore:
         if not self.keys_end:
             return []
         low, high = _range_of(self._keys_file["keys"], key)
-        firsts = self._firsts_by_number[self._keys_file["segments"][low:high]]
-        rows = firsts + self._keys_file["numbers"][low:high]
-        return [
-            row for row, first in zip(rows.tolist(), firsts.tolist(), strict=True) if first >= 0
-        ]
+        found = zip(
+            self._keys_file["segments"][low:high].tolist(),
+            self._keys_file["numbers"][low:high].tolist(),
+            strict=True,
+        )
+        rows = (
+            self._segments_by_number[number].row_of(place)
+            for number, place in found
+            if number in self._segments_by_number
+        )
+        return [row for row in rows if row is not None]
 
     @functools.cached_property
     def _keys_file(self) -> Arrays:
@@ -522,24 +635,28 @@ class DocumentStore:
         return self._map_keys()
 
     @functools.cached_property
-    def _firsts_by_number(self) -> NDArray[np.int64]:
-        """The first row of each segment in the file of keys; -1 for those that are gone."""
-        firsts = np.full(self.keys_end, -1, dtype=np.int64)
-        for segment in self.segments:
-            number = _number_in(segment.name)
-            if number < self.keys_end:
-                firsts[number] = segment.first_row
-        return firsts
+    def _segments_by_number(self) -> dict[int, Segment]:
+        """The segments by the numbers in their names."""
+        return {_number_in(segment.name): segment for segment in self.segments}
 
     def keys(self) -> NDArray[np.uint64]:
         """The key of the id of each row."""
         keys = np.empty(len(self), dtype=np.uint64)
         keys[self._catalogue["rows"]] = self._catalogue["keys"]
         if self.keys_end:
-            firsts = self._firsts_by_number[self._keys_file["segments"]]
-            is_kept = firsts >= 0
-            rows = firsts[is_kept] + self._keys_file["numbers"][is_kept]
-            keys[rows] = self._keys_file["keys"][is_kept]
+            # By segment and number in its file; the last row of the table is of segments gone.
+            rows = np.full((len(self.segments) + 1, SEGMENT), -1, dtype=np.int64)
+            place_of = np.full(self.keys_end, -1, dtype=np.int64)
+            for place, segment in enumerate(self.segments):
+                number = _number_in(segment.name)
+                if number < self.keys_end:
+                    place_of[number] = place
+                    rows[place, segment.file.numbers] = np.arange(
+                        segment.first_row, segment.end_row
+                    )
+            of_keys = rows[place_of[self._keys_file["segments"]], self._keys_file["numbers"]]
+            is_kept = of_keys >= 0
+            keys[of_keys[is_kept]] = self._keys_file["keys"][is_kept]
         return keys
 
     def id(self, row: int) -> str:
@@ -670,12 +787,23 @@ def _json(value: Any) -> NDArray[np.uint8]:
     return np.frombuffer(json.dumps(value).encode(), dtype=np.uint8)
 
 
+def _others(count: int, numbers: NDArray[Any]) -> NumbersInFile:
+    """The numbers below ``count`` that are not in ``numbers``."""
+    is_other = np.ones(count, dtype=bool)
+    is_other[numbers] = False
+    return np.flatnonzero(is_other).astype(np.uint16)
+
+
+def _ends(counts: Sequence[int] | NDArray[Any]) -> Pointers:
+    """Where each of some ranges of these sizes begins, and where the last one ends."""
+    return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+
+
 def _records(name: str, records: Sequence[bytes]) -> Arrays:
     """Bytes one after the other, and where each begins and the last one ends."""
-    ends = np.concatenate(([0], np.cumsum([len(record) for record in records]))).astype(np.int64)
     return {
         f"{name}_bytes": np.frombuffer(b"".join(records), dtype=np.uint8),
-        f"{name}_ends": ends,
+        f"{name}_ends": _ends([len(record) for record in records]),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import pytest
 from kb.errors import Conflict
 from kb.search.build import meaning_run
 from kb.search.build.builder import IndexBuilder
+from kb.search.build.passage_meanings import PassageMeanings
 from kb.search.documents import Section, visible_to
 from kb.search.generations.generation import Generation, Generations
-from kb.search.index import edits
+from kb.search.index import document_store, edits
 from kb.search.index.array_file import load_arrays
 from kb.search.index.edits import load_edits
 from kb.search.searcher import Searcher
@@ -126,10 +128,16 @@ def test_without_the_encoder_drafts_stay(
     assert drafts(generations) == len(PAGES)
 
 
+@pytest.mark.parametrize("is_rewritten", [True, False])
 def test_a_run_after_an_edit_writes_what_was_edited(
-    generations: Generations, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    generations: Generations, reader: Reader, monkeypatch: pytest.MonkeyPatch, is_rewritten: bool
 ) -> None:
+    """Whether the segment of the page that was edited is written again or the page is deleted in
+    it.
+    """
     monkeypatch.setattr(edits, "SMALLEST_WITH_EDITS", 1)
+    if not is_rewritten:
+        delete_in_segments(monkeypatch)
     meaning_run.read_meanings(generations, progress=nothing)
     data, edited = generations.folder.parent, replace(PAGES[0], sections=(Section("", (), "New."),))
     with IndexBuilder(data, meaning=True, read=0, keep=2) as builder:
@@ -139,6 +147,9 @@ def test_a_run_after_an_edit_writes_what_was_edited(
         builder.publish(ledger={}, settings={"meaning": True})
     before = published(generations)
     assert drafts(generations) == 1
+    with contextlib.closing(before.store) as store:
+        deleted = sum(segment.file.deleted.size for segment in store.segments)
+    assert deleted == (0 if is_rewritten else 1)
 
     assert meaning_run.read_meanings(generations, progress=nothing) == 0
     after = published(generations)
@@ -149,3 +160,45 @@ def test_a_run_after_an_edit_writes_what_was_edited(
         differing = {n for n in ours if ours[n].tobytes() != read_at_once[n].tobytes()}
         assert differing <= {f"edited_meaning_{n}" for n in ("passages", *LENGTHS)}
         assert bool(differing) == (edited.audience in visible_to(audience))
+
+
+def test_what_an_edit_leaves_of_a_page_is_not_read_again(
+    generations: Generations, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete_in_segments(monkeypatch)
+    meaning_run.read_meanings(generations, progress=nothing)
+    data = generations.folder.parent
+    for text in ("New.", "Newer."):
+        sections = (*PAGES[0].sections, Section("new", ("New",), text))
+        with IndexBuilder(data, meaning=True, read=0) as builder:
+            keep(builder, [page.id for page in PAGES[1:]])
+            builder.add(replace(PAGES[0], sections=sections))
+            builder.publish(ledger={}, settings={"meaning": True})
+        assert drafts(generations) == 1
+
+        reader.texts.clear()
+        assert meaning_run.read_meanings(generations, progress=nothing) == 0
+        assert [read.endswith(text) for read in reader.texts] == [True]
+    after = rows_by_text(published(generations))
+    publish(data)
+    meaning_run.read_meanings(generations, progress=nothing)
+    anew = rows_by_text(published(generations))
+    assert {text: after[text] for text in anew} == anew
+
+
+def rows_by_text(generation: Generation) -> dict[str, bytes]:
+    """The direction of each passage of the document store."""
+    with contextlib.closing(generation.store) as store:
+        passages = store.passages(range(int(store.passage_firsts()[-1])))
+        parts = [PassageMeanings.read(generation.path, segment) for segment in store.segments]
+    meanings = PassageMeanings.joined([part for part in parts if part is not None])
+    return {
+        passage.text: row.tobytes() for passage, row in zip(passages, meanings.rows, strict=True)
+    }
+
+
+def delete_in_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the segments of a few pages stay, and pages be deleted in them."""
+    monkeypatch.setattr(document_store, "_SMALL", 1)
+    monkeypatch.setattr(document_store, "_MOST_DELETED", 1.0)
+    monkeypatch.setattr(document_store, "_CLEANED", 0)

@@ -18,6 +18,7 @@ from kb.search.build import partition_edits, partition_writer, splice
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import AUDIENCES, PUBLIC, Document, DocumentKind, Section
 from kb.search.generations.generation import Generation, Generations
+from kb.search.index import document_store
 from kb.search.index import edits as index_edits
 from kb.search.index.edits import edits_file, load_partition
 from kb.search.index.previous import PreviousPartition
@@ -116,6 +117,10 @@ def edit_small_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(splice, "SMALLEST_SPLICED", 1)
     monkeypatch.setattr(splice, "_DRIFT", 99.0)
     monkeypatch.setattr(index_edits, "SMALLEST_WITH_EDITS", 1)
+    # Segments of the document store in which documents are deleted, and that are cleaned later.
+    monkeypatch.setattr(document_store, "SEGMENT", 8)
+    monkeypatch.setattr(document_store, "_SMALL", 3)
+    monkeypatch.setattr(document_store, "_CLEANED", 1)
     # As many numbers whatever becomes of documents: how rare words are depends on it.
     monkeypatch.setattr(partition_writer, "vacancies", lambda taken, _: NUMBERS_OF_KIND - taken)
 

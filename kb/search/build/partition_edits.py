@@ -177,8 +177,9 @@ def _words_in_file(
     """
     edits = previous.edits
     find = functools.cache(TermDictionary(previous.arrays, "surface").find)  # most words recur
+    # Sorted: the order in which a segment of the store has words depends on all of its documents.
     lists: dict[int, FileWords] = {
-        number: np.array([*map(find, words[number])], dtype=np.int32) for number in words
+        number: np.array(sorted(map(find, words[number])), dtype=np.int32) for number in words
     }
     if "edited" in edits:
         bounds = edits["edited_then_pointers"].tolist()

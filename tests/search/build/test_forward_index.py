@@ -19,7 +19,7 @@ from kb.search.build.builder import IndexBuilder
 from kb.search.build.forward_index import ForwardIndex
 from kb.search.documents import AUDIENCES, Document, DocumentKind
 from kb.search.generations.generation import Generation
-from kb.search.index import latent_topics
+from kb.search.index import document_store, latent_topics
 from kb.search.index.array_file import load_arrays
 from kb.search.index.document_store import SEGMENT
 from kb.search.searcher import Searcher
@@ -75,25 +75,32 @@ def assert_same_bytes(
             assert ours[name].tobytes() == theirs[name].tobytes(), (audience, name)
 
 
-@given(PAGES, PAGES)
-@settings(max_examples=40, deadline=None)
+@given(PAGES, st.lists(PAGES, min_size=1, max_size=3), st.integers(0, 1))
+@settings(max_examples=30, deadline=None)
 def test_carrying_over_gives_the_bytes_of_reading_again(
     before: dict[int, tuple[str, str, str, DocumentKind]],
-    edits: dict[int, tuple[str, str, str, DocumentKind]],
+    steps: list[dict[int, tuple[str, str, str, DocumentKind]]],
+    cleaned: int,
 ) -> None:
-    old, all_new = documents(before), documents({**before, **edits})
-    # Every fifth document is removed.
-    new = {id_: page for i, (id_, page) in enumerate(all_new.items()) if i % 5 != 4}
-    unchanged = [id_ for id_, page in new.items() if old.get(id_) == page]
-    changed = [page for id_, page in new.items() if id_ not in unchanged]
+    """Also from segments in which documents are deleted, and after some of these are cleaned."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(document_store, "SEGMENT", 4)
+        patched.setattr(document_store, "_SMALL", 2)
+        patched.setattr(document_store, "_MOST_DELETED", 0.5)
+        patched.setattr(document_store, "_CLEANED", cleaned)
+        new = documents(before)
+        edited = published(Path(folder, "a"), new.values())
+        for edits in steps:
+            old, all_new = new, {**new, **documents(edits)}
+            # Every fifth document is removed.
+            new = {id_: page for i, (id_, page) in enumerate(all_new.items()) if i % 5 != 4}
+            unchanged = [id_ for id_, page in new.items() if old.get(id_) == page]
+            changed = [page for id_, page in new.items() if id_ not in unchanged]
+            edited = published(Path(folder, "a"), changed, unchanged)
+            assert {page.id: page for page in edited.store.all()} == new
 
-    with tempfile.TemporaryDirectory() as folder:
-        published(Path(folder, "a"), old.values())
-        edited = published(Path(folder, "a"), changed, unchanged)
         again = published(Path(folder, "b"), new.values())
         assert_same_bytes(edited, again)
-        assert {page.id: page for page in edited.store.all()} == new
-
         with Searcher.on(edited) as left, Searcher.on(again) as right:
             for query in ("buttons gam", "日本 window", "größe"):
                 for audience in AUDIENCES:

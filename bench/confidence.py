@@ -1,13 +1,14 @@
 """What the suggestion box shows on different sites, and the fit of the model that decides it.
 
-    python -m bench.confidence [--sites NAME ...] [--queries N] [--drafts] [--keep FOLDER]
+    python -m bench.confidence [--sites NAME ...] [--queries N] [--drafts] [--cut] [--keep FOLDER]
     python -m bench.confidence --fit [--sets NAME ...] [--queries N] [--settled]
 
 The first command publishes each site (see ``bench.sites``) and lets the sentence encoder read it,
 as in the product. For each site, while somebody types and at a pause, it prints for how many
 answerable questions a right page is shown, is shown first, or nothing is shown, and for how many
 unanswerable questions anything is shown. With ``--drafts``, it asks before the encoder has read
-anything.
+anything. With ``--cut``, it asks each question up to somewhere within a word of its second half,
+where people pause, too.
 
 The second command fits the weights for ``kb/search/weights.py`` on several sites, and prints them.
 For each site, with weights fitted on all others, it also prints how well answerable queries are
@@ -32,7 +33,7 @@ import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,7 @@ def main() -> None:
     )
     parser.add_argument("--sites", nargs="+", default=sites.names(), metavar="NAME")
     parser.add_argument("--drafts", action="store_true", help="before passages are read")
+    parser.add_argument("--cut", action="store_true", help="ask questions cut within a word")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="for indexes, of all runs")
     parser.add_argument("--fit", action="store_true", help="fit the weights")
     parser.add_argument("--sets", nargs="+", default=[*natural.TREES, *SETS], metavar="NAME")
@@ -104,7 +106,13 @@ def main() -> None:
     if options.fit:
         fit_and_print(options.sets, options.queries, options.settled)
     else:
-        print_shown(options.sites, options.queries, not options.drafts, options.keep)
+        print_shown(
+            options.sites,
+            options.queries,
+            read=not options.drafts,
+            cut=options.cut,
+            kept=options.keep,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +131,9 @@ class Shown:
     foreign: float
 
 
-def print_shown(names: Sequence[str], most: int, read: bool, kept: Path | None) -> None:
+def print_shown(
+    names: Sequence[str], most: int, *, read: bool, cut: bool, kept: Path | None
+) -> None:
     """The table of what is shown, for each site and on average."""
     columns = [field.name for field in fields(Shown)]
     heads = "".join(f"{head:>8}" for head in columns)
@@ -131,6 +141,8 @@ def print_shown(names: Sequence[str], most: int, read: bool, kept: Path | None) 
     rows: dict[str, list[list[float]]] = {"typed": [], "settled": []}
     for name in names:
         with sites.published(name, read=read, most=most, kept=kept) as site:
+            if cut:
+                site = replace(site, questions=cut_within_words(site.questions))
             answered = sum(bool(question.answers) for question in site.questions)
             count = f"{answered}+{len(site.questions) - answered}"
             for lane, of_lane in rows.items():
@@ -143,6 +155,22 @@ def print_shown(names: Sequence[str], most: int, read: bool, kept: Path | None) 
         print_row("mean", lane, "", mean)
         print(f"{'':<20} OUT_OF_SCOPE_TENTH = ({mean[4] - slope * mean[5]:.2f}, {slope})")
     print_row("goal", "", "", [0.85, 0.65, 0.1, 0.12])
+
+
+def cut_within_words(questions: Sequence[sites.Question]) -> list[sites.Question]:
+    """Each question up to two or more letters of a word in its second half, if that goes on."""
+    dice = random.Random(5)
+    cut = []
+    for question in questions:
+        text = question.text
+        ends = [
+            end
+            for end in range(max(2, len(text) // 2), len(text))
+            if text[end - 2 : end + 1].isalpha()
+        ]
+        if ends:
+            cut.append(replace(question, text=text[: dice.choice(ends)]))
+    return cut
 
 
 def print_row(name: str, lane: str, count: str, values: Sequence[float]) -> None:

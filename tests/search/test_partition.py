@@ -108,6 +108,21 @@ def test_an_open_last_word_stands_for_all_words_it_begins() -> None:
     assert scores_of(found, "rec ", prefix=True).max() == 0
 
 
+@pytest.mark.parametrize("cut", ["rec", "re"])
+def test_the_end_of_a_finished_text_may_lie_within_a_word(cut: str) -> None:
+    found = partition_of([document("doc/a", "Recording modules"), document("doc/b", "Other")])
+    for text in (f"modules {cut}", cut):
+        query = found.expand(text, prefix=False)
+        assert query.terms[-1].prefix
+        assert (found.bm25.score_all(query.terms) > 0).tolist() == [True, False]
+
+
+def test_a_whole_word_at_the_end_of_a_finished_text_is_no_beginning() -> None:
+    found = partition_of([document("doc/a", "Recording modules"), document("doc/b", "Re rules")])
+    (term,) = found.expand("re", prefix=False).terms
+    assert not term.prefix
+
+
 def test_an_unknown_word_is_read_as_its_nearest_neighbour() -> None:
     found = partition_of(
         [

@@ -28,7 +28,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sqlalchemy import column, create_engine, func, make_url, select, table, text
+from sqlalchemy import Engine, column, create_engine, func, make_url, select, table, text
 
 from kb.database import Database, DatabaseLocation, open_database
 from kb.errors import KbError
@@ -149,7 +149,7 @@ def _measure(data: Path, count: int, seconds: int, postgresql: str | None, copie
         100,
     )
     _row("board", _times(5, lambda _: desk.queue.board(bob, now=NOW)), 1000)
-    _sweep(database)
+    _sweep(database, postgresql)
     database.close()
     if not postgresql:
         _crowd(data, seconds)
@@ -170,8 +170,7 @@ def _copy(postgresql: str, copies: int, count: int) -> None:
     times. Everything else is as large as if the tickets had been filed.
     """
     begun = time.perf_counter()
-    # The product's own connections would time out.
-    engine = create_engine(make_url(postgresql).set(drivername="postgresql+psycopg"))
+    engine = _patient(postgresql)
     with engine.begin() as connection:
         of_tickets, of_events, of_targets = (
             connection.execute(select(func.max(each.c.id) - func.min(each.c.id) + 1)).scalar_one()
@@ -185,15 +184,18 @@ def _copy(postgresql: str, copies: int, count: int) -> None:
         }
         for each, moved in shifts.items():
             names = [c.name for c in each.c]
-            values = ", ".join(f"{n} + copy * {moved[n]}" if n in moved else n for n in names)
-            # In the order of their ids, as tickets are filed: neighbours on disk are read together.
-            connection.execute(
-                text(
-                    f"INSERT INTO {each.name} ({', '.join(names)}) SELECT {values} FROM "
-                    f"generate_series(1, {copies}) AS copy CROSS JOIN LATERAL "
-                    f"(SELECT * FROM {each.name} ORDER BY {names[0]}) AS original"
+            values = ", ".join(f"{n} + :copy * {moved[n]}" if n in moved else n for n in names)
+            # One statement for each copy, in the order of their ids, as tickets are filed: the
+            # neighbours of one statement for all would be the copies of one ticket.
+            last = connection.execute(text(f"SELECT max({names[0]}) FROM {each.name}")).scalar()
+            for copy in range(1, copies + 1):
+                connection.execute(
+                    text(
+                        f"INSERT INTO {each.name} ({', '.join(names)}) SELECT {values} FROM "
+                        f"{each.name} WHERE {names[0]} <= :last ORDER BY {names[0]}"
+                    ),
+                    {"copy": copy, "last": last},
                 )
-            )
         for name in ("events", "targets"):
             connection.execute(
                 text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}")
@@ -205,6 +207,11 @@ def _copy(postgresql: str, copies: int, count: int) -> None:
         connection.execute(text("ANALYZE"))
     engine.dispose()
     print(f"copied {copies} times to {count:,} tickets: {time.perf_counter() - begun:.0f} s")
+
+
+def _patient(postgresql: str) -> Engine:
+    """Connections for what the product never does: its own would time out."""
+    return create_engine(make_url(postgresql).set(drivername="postgresql+psycopg"))
 
 
 def _ask(desk: Desk, agent: Person, asked: Callable[[int], str], i: int) -> None:
@@ -388,9 +395,9 @@ def _row(name: str, measured: tuple[list[float], float], goal: float) -> None:
     )
 
 
-def _sweep(database: Database) -> None:
+def _sweep(database: Database, postgresql: str | None) -> None:
     """10,000 tickets whose warnings and breaches have all fallen."""
-    with database.write() as connection:
+    with _patient(postgresql).begin() if postgresql else database.write() as connection:
         ids = (
             "SELECT id FROM tickets WHERE status = 'open' AND next_at IS NOT NULL ORDER BY id "
             "LIMIT :due"

@@ -62,7 +62,7 @@ def is_drawing(data: bytes) -> bool:
         parser.Parse(data, True)
     except (expat.ExpatError, _RefusedError):
         return False
-    return not _LOADING_STYLE.search("".join(check.styles))
+    return not (check.uses_nested or _LOADING_STYLE.search("".join(check.styles)))
 
 
 class _RefusedError(Exception):
@@ -79,8 +79,19 @@ class _Check:
     def __init__(self) -> None:
         self.styles: list[str] = []
         self._in_style = False
+        self._open: list[str] = []  # ids of the elements around the parser's place; "" without one
+        self._used: set[str] = set()
+        self._using: set[str] = set()  # ids of the elements that contain a use
+
+    @property
+    def uses_nested(self) -> bool:
+        """Whether what is used uses something itself: ten levels of ten copies each would be ten
+        thousand million shapes.
+        """
+        return not self._used.isdisjoint(self._using)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        self._open.append(attributes.get("id", ""))
         namespace, _, element = name.rpartition(" ")
         if namespace in _IGNORED_NAMESPACES:
             return
@@ -97,10 +108,14 @@ class _Check:
             if attribute in ("href", f"{_XLINK} href"):
                 if not own.match(value):
                     _refuse()
+                if element == "use":
+                    self._used.add(value.strip().removeprefix("#"))
+                    self._using.update(filter(None, self._open))
             elif _LOADING_STYLE.search(value):
                 _refuse()
 
     def end(self, _name: str) -> None:
+        self._open.pop()
         self._in_style = False
 
     def text(self, text: str) -> None:

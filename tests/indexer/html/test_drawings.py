@@ -47,6 +47,8 @@ REFUSED = [
     SVG.format("", "<style>@import 'https://example.com/a.css';</style>"),
     SVG.format("", "<style>@im<!-- -->port 'https://example.com/a.css';</style>"),
     SVG.format("", "<style>rect { fill: \\75rl(https://example.com/a) }</style>"),
+    SVG.format("", "<g id='a'><path/></g><g id='b'><use href='#a'/></g><use href='#b'/>"),
+    SVG.format("", "<use id='a' href='#b'/><use href='#a'/>"),
     "<?xml-stylesheet href='https://example.com/a.css'?>" + SVG.format("", ""),
     "<!DOCTYPE svg [<!ENTITY a '<script/>'>]>" + SVG.format("", "&a;"),
     "<html><body>" + SVG.format("", "<path/>") + "</body></html>",

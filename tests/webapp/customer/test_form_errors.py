@@ -64,6 +64,9 @@ def test_while_the_ticket_store_is_unreadable_reading_goes_on_and_the_form_keeps
     assert answer.status_code == 503
     assert "Since Monday it eats every second sheet." in page
     assert 'id="refusal" role="alert" tabindex="-1" autofocus' in " ".join(page.split())
+    # Painted as far as the button: what has not arrived cannot be scrolled to.
+    assert '<link rel="expect" href="#file-ticket" blocking="render">' in page
+    assert 'id="file-ticket"' in page
     assert str(folder) not in page
     assert str(folder) not in alice.get("/tickets").get_data(as_text=True)
 

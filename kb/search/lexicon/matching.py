@@ -104,6 +104,19 @@ class _TypedWord:
     spellings: tuple[Meaning, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of a word list: as it is indexed, as it is written without apostrophes, and as it is
+    compared. ``is_part``: some of its words are not indexed.
+    """
+
+    indexed: tuple[str, ...]
+    is_part: bool
+    is_short_form: bool
+    written: tuple[str, ...]
+    keys: Keys
+
+
 class Lexicon:
     """The entries of some groups."""
 
@@ -143,31 +156,33 @@ class Lexicon:
 
     def _add(self, groups: Iterable[Group], *, share: float = RELATED_WORD) -> None:
         meanings: defaultdict[Keys, dict[tuple[Keys, str], Meaning]] = defaultdict(dict)
+        read = functools.cache(self._read)  # what is shipped lists each entry five times
         for group in groups:
             # Nobody looks for what is not: "not there" is typed, and never meant.
             meant = [
-                (entry, words, len(words) == len(written_words(entry)))
-                for entry in group.meant
-                if not _APOSTROPHE.search(entry) and (words := self._indexed(entry))
+                (text, entry)
+                for text, entry in ((text, read(text)) for text in group.meant)
+                if entry.indexed and not entry.is_short_form
             ]
-            for entry in group.typed:
-                written = written_words(_without_apostrophes(entry))
-                keys = _keys(written)
-                self._words.update(written)
-                own = self._indexed(entry)
-                if not keys:
+            for text in group.typed:
+                own = read(text)
+                self._words.update(own.written)
+                if not own.keys:
                     continue
-                if _APOSTROPHE.search(entry) and len(keys) == 1:
-                    self._short_forms[_without_apostrophes(entry)] = entry
-                for meant_entry, other, is_whole in meant:
+                if own.is_short_form and len(own.keys) == 1:
+                    self._short_forms[_without_apostrophes(text)] = text
+                for meant_text, other in meant:
                     # "Log" alone says less than "log in", whether that was typed or is meant.
-                    is_same = (group.same and is_whole) or len(own) < len(written)
-                    if other != own:
+                    is_same = group.same and not other.is_part
+                    is_same = is_same or len(own.indexed) < len(own.written)
+                    if other.indexed != own.indexed:
                         worth = SAME_WORD if is_same else share
-                        translation = meant_entry if group.translated else ""
-                        meaning = Meaning(other, worth, not is_whole, group.language, translation)
-                        name = (other, group.language)
-                        meanings[keys][name] = meaning.or_better(meanings[keys].get(name))
+                        translation = meant_text if group.translated else ""
+                        meaning = Meaning(
+                            other.indexed, worth, other.is_part, group.language, translation
+                        )
+                        name = (other.indexed, group.language)
+                        meanings[own.keys][name] = meaning.or_better(meanings[own.keys].get(name))
         for keys, by_name in meanings.items():
             added = tuple(by_name.values())
             anywhere = {meaning.words for meaning in added if not meaning.language}
@@ -179,6 +194,13 @@ class Lexicon:
         self._fragments = frozenset({*self._short_forms, *fragments})
         for bare, form in self._short_forms.items():
             self._written_out[bare] = self._written_out[form] = _written_out(form)
+
+    def _read(self, text: str) -> _Entry:
+        indexed = self._indexed(text)
+        written = tuple(written_words(_without_apostrophes(text)))
+        is_part = len(indexed) != len(written_words(text))
+        is_short_form = _APOSTROPHE.search(text) is not None
+        return _Entry(indexed, is_part, is_short_form, written, _keys(written))
 
     def _indexed(self, entry: str) -> tuple[str, ...]:
         return tuple(word for word in index_words(entry) if self._analyzer.stem(word))

@@ -273,6 +273,20 @@ def test_a_list_that_somebody_chooses_from_stays(visit: Door) -> None:
     expect(page.locator(".suggest-option[aria-selected=true]")).to_contain_text("Clear a paper jam")
 
 
+def test_a_list_that_was_closed_stays_closed_until_somebody_opens_it(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    waiting: list[Route] = []
+    page.route("**/api/v1/suggest?*settled=1*", lambda route: waiting.append(route))
+    with page.expect_request("**/api/v1/suggest?*settled=1*"):
+        suggest(page)
+    page.keyboard.press("Escape")
+    at_a_pause(waiting[0], "Read at leisure")
+    expect(page.locator(".suggest-title")).to_have_text("Read at leisure")
+    expect(page.locator(".suggest-list")).to_be_hidden()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".suggest-option[aria-selected=true]")).to_contain_text("Read at leisure")
+
+
 def test_suggestions_stay_when_the_second_answer_is_lost(visit: Door) -> None:
     page = visit().go("/tickets/new")
     page.route("**/api/v1/suggest?*settled=1*", lambda route: route.abort())

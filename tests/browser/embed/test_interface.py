@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import socket
@@ -37,11 +36,12 @@ def tag(attributes: str) -> str:
 
 
 def told(page: Page) -> list[str]:
-    """The kinds of events in order, each change once: on a busy machine the keys come slowly, and a
-    list is shown for half of a title, too.
+    """The kinds of events in order, and "shown" once: on a busy machine the keys come slowly, and a
+    list is shown for half of a title, too; at a pause, what is no longer in use is shown anew.
     """
     kinds: list[str] = page.evaluate("told.map(([kind]) => kind)")
-    return [kind for kind, _ in itertools.groupby(kinds)]
+    first_list = kinds.index("shown") if "shown" in kinds else 0
+    return [kind for n, kind in enumerate(kinds) if kind != "shown" or n == first_list]
 
 
 def read_first(page: Page) -> None:

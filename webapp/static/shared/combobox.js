@@ -74,6 +74,7 @@ export class Suggestions {
     this.items = []; // the option of each hit
     this.active = -1;
     this.answeredQuery = "";
+    this.isDismissed = false; // by Escape, until somebody types or opens the list again
     this.rejected = new Set();
     this.build();
     this.listen();
@@ -143,6 +144,7 @@ export class Suggestions {
   // --- asking
 
   schedule() {
+    this.isDismissed = false;
     clearTimeout(this.askTimer);
     clearTimeout(this.settleTimer);
     this.request?.abort();
@@ -234,7 +236,7 @@ export class Suggestions {
       return;
     }
 
-    if (this.options.stay || document.activeElement === this.input) this.open();
+    if (!this.isDismissed && (this.options.stay || document.activeElement === this.input)) this.open();
     const answered = this.list.querySelector(".suggest-answer") ? "The first one shows the answer. " : "";
     const hint = this.options.hint || "Use the arrow keys to choose and Enter to open.";
     this.status.textContent = `${lookedFor}${count} suggestion${count === 1 ? "" : "s"}. ${answered}${hint}`;
@@ -301,6 +303,7 @@ export class Suggestions {
   }
 
   open() {
+    this.isDismissed = false;
     this.list.hidden = false;
     this.input.setAttribute("aria-expanded", "true");
   }
@@ -329,6 +332,7 @@ export class Suggestions {
     } else if (event.key === "Escape" && isOpen) {
       event.preventDefault();
       event.stopPropagation();
+      this.isDismissed = true;
       this.close();
     } else if (event.key === "Enter") {
       this.settle();

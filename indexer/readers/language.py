@@ -1,4 +1,4 @@
-"""Language detection by py3langid, a model of the letters of 97 languages.
+"""Language detection by py3langid, a model of the letters of more than a hundred languages.
 
 A text that may be in several languages gets "", which is better than a wrong guess. What a file
 declares always wins (``metadata.declared_language``).
@@ -11,7 +11,20 @@ from typing import Any
 
 _MAX_CHARACTERS = 2000
 _MIN_PROBABILITY = 0.5
-_NO_LANGUAGE = "zxx"  # ISO 639-2: code, numbers, noise
+#: Languages that the model knows by three letters, and the code of two letters that includes them:
+#: macrolanguages of ISO 639-3. Others, and "zxx" (code, numbers, noise), have none.
+_MACROLANGUAGES = {
+    "ary": "ar",
+    "arz": "ar",
+    "fuv": "ff",
+    "gug": "gn",
+    "kik": "ki",
+    "ltg": "lv",
+    "sdh": "ku",
+    "uzs": "uz",
+    "wuu": "zh",
+    "yue": "zh",
+}
 
 
 def detect_language(text: str) -> str:
@@ -21,8 +34,10 @@ def detect_language(text: str) -> str:
     'de'
     """
     language, probability = _identifier().classify(text[:_MAX_CHARACTERS])
-    is_clear = probability >= _MIN_PROBABILITY and language != _NO_LANGUAGE
-    return str(language) if is_clear else ""
+    code = str(language)
+    if len(code) != 2:
+        code = _MACROLANGUAGES.get(code, "")
+    return code if probability >= _MIN_PROBABILITY else ""
 
 
 @functools.cache

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.readers.language import detect_language
+from indexer.readers.language import _identifier, detect_language
 from tests.indexer.conftest import Read
 
 _SAID = {
@@ -42,6 +42,14 @@ def test_twenty_languages_are_told_apart(language: str) -> None:
 )
 def test_what_is_not_clear_has_no_language(text: str) -> None:
     assert detect_language(text) == ""
+
+
+def test_a_language_without_a_code_of_two_letters_has_that_of_its_group_or_none() -> None:
+    cantonese = "唔該你幫我睇吓呢個密碼點解用唔到，我哋嘅同事話佢哋都係咁。"
+    assert _identifier().classify(cantonese)[0] == "yue"
+    assert detect_language(cantonese) == "zh"
+    assert _identifier().classify("uìÒ")[0] == "lij"
+    assert detect_language("uìÒ") == ""
 
 
 @given(st.text(max_size=300))

@@ -144,10 +144,9 @@ class Display(Protocol):
     def hits(self, documents: Sequence[Placed]) -> tuple[Hit, ...]:
         """The documents with excerpts."""
 
-    def answer(self, document: int, shown: int, *, certain: bool) -> Answer | None:
+    def answer(self, document: int, shown: int, *, confidence: float) -> Answer | None:
         """The part of a document that clearly answers the query, word for word; None if none does.
-        ``shown`` is the passage to show; ``certain`` says that the document answers, whatever its
-        title asks.
+        ``shown`` is the passage to show, ``confidence`` that the document answers.
         """
 
 

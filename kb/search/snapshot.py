@@ -477,8 +477,7 @@ class Snapshot:
             sure = document.confidence or 0.0
             alike = np.count_nonzero(confidences > weights.CLEAR * sure)
             if sure >= weights.SURE and alike == 1:
-                certain = sure >= weights.CERTAIN
-                return display.answer(document.document, document.shown, certain=certain)
+                return display.answer(document.document, document.shown, confidence=sure)
         return None
 
     # --- articles

@@ -186,7 +186,8 @@ ALONE = 1.5  # where its own log-odds are higher than these: it is only that oth
 #: shown in its place.
 AS_GOOD = 0.9
 SURE = 0.65  # a suggestion of this confidence is quoted above the list
-CERTAIN = 0.9  # a short page of this confidence is quoted whatever its title asks
+LIKELY = 0.75  # a page of this confidence that is so short that all of it is quoted, and
+CERTAIN = 0.9  # another page of one passage, are quoted whatever their titles ask
 CLEAR = 0.6  # unless another has more than this share of its confidence: then either may answer
 
 COMPLETIONS = 100  # most frequent words that a prefix may stand for

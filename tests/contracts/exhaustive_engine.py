@@ -118,7 +118,7 @@ class ExhaustiveDisplay:
             tier=placed.tier,
         )
 
-    def answer(self, document: int, shown: int, *, certain: bool) -> Answer | None:
+    def answer(self, document: int, shown: int, *, confidence: float) -> Answer | None:
         return None  # this engine quotes nothing
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from kb.search import weights
 from kb.search.analysis.tokenizer import FoldedText, written_words
 from kb.search.array_types import Scores
 from kb.search.display.answers import QueryCoverage, Quotation, asked_share, find_answer
@@ -203,12 +204,12 @@ class HitDisplay:
 
     # --- answers
 
-    def answer(self, document: int, shown: int, *, certain: bool) -> Answer | None:
+    def answer(self, document: int, shown: int, *, confidence: float) -> Answer | None:
         """The part of a document that clearly answers the query, word for word; None if none does.
 
         It is looked for in the passage that is ``shown``, in the one that is closest in meaning to
         the query, and at the beginnings of their sections. A thread without an accepted answer
-        never answers. ``certain`` says that the document answers, whatever its title asks.
+        never answers. ``confidence`` is that the document answers.
         """
         card = self._texts.card(document)
         if card.solved is False:
@@ -223,7 +224,7 @@ class HitDisplay:
                 self._matches,
                 card.title,
                 passage,
-                self._quotable(card, number, passage, certain=certain),
+                self._quotable(card, number, passage, confidence),
                 opens_section=self._opening(card, number) == number,
             )
             if quotation is not None and (best is None or quotation.worth > best[1].worth):
@@ -242,21 +243,27 @@ class HitDisplay:
         )
 
     def _quotable(
-        self, card: _Card, number: int, passage: PassageText, *, certain: bool
+        self, card: _Card, number: int, passage: PassageText, confidence: float
     ) -> Sequence[Quotable]:
         """The parts of a passage that may answer: its beginning, and those with a list.
 
-        Of a document that is a single passage, all of these, if its title asks the query or it is
-        certain to answer. Of a longer one, only the beginning, if the heading of its section asks
-        the query and nothing else, or if it has a list: of other beginnings, about half answer what
-        was asked.
+        Of a document that is a single passage, all of it, if that is short: then nothing that
+        answers is left out, and less confidence is enough. Else all of these parts, if its title
+        asks the query or it is certain to answer. Of a longer document, only the beginning, if the
+        heading of its section asks the query and nothing else, or if it has a list: of other
+        beginnings, about half answer what was asked.
         """
         path = passage.stored.path
         asked = asked_share(self._coverage, self._matches, (card.title, *path))
         if card.shown[1] - card.shown[0] == 1:
-            may_answer = certain or asked >= _ASKED_OF_DOCUMENT
+            is_asked = asked >= _ASKED_OF_DOCUMENT
+            whole = passage.quotable_as_a_whole
+            may_answer = is_asked or confidence >= weights.CERTAIN
             parts = passage.quotable if may_answer else ()
-            return [part for part in parts if part.is_first or part.has_list]
+            parts = tuple(part for part in parts if part.is_first or part.has_list)
+            if whole is not None and (is_asked or confidence >= weights.LIKELY):
+                return (whole, *parts)  # the first of equals is quoted
+            return parts
         continues = self._place(card, number + 1) == passage.place
         parts = passage.quotable_before_more if continues else passage.quotable
         is_asked = asked >= _ASKED_OF_SECTION and bool(path) and self._matches.asks(path[-1])

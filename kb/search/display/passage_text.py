@@ -10,7 +10,7 @@ from functools import cached_property
 
 from kb.search.analysis.passages import SectionPassage, text_without
 from kb.search.analysis.tokenizer import FoldedText, folded_text, written_words
-from kb.search.display.quotable import Quotable, quotable
+from kb.search.display.quotable import Quotable, quotable, whole_passage
 from kb.search.documents import RegionKind
 
 _CODE = frozenset({RegionKind.CODE})
@@ -62,6 +62,11 @@ class PassageText:
     def quotable_before_more(self) -> tuple[Quotable, ...]:
         """The same where another passage of the section follows: a list at the end may go on."""
         return quotable(self.stored, continues=True)
+
+    @cached_property
+    def quotable_as_a_whole(self) -> Quotable | None:
+        """All of it, where it is short."""
+        return whole_passage(self.stored)
 
     def _without(self, kinds: frozenset[RegionKind]) -> FoldedText | None:
         text = text_without(self.stored, kinds)

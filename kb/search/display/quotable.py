@@ -17,6 +17,7 @@ from kb.search.documents import Region, RegionKind
 
 MAX_PROSE = 360  # characters of sentences
 MAX_STEPS = 700  # characters of a list with its introduction
+MAX_WHOLE = 700  # characters of a page of which nothing is left out
 _MIN_WORDS = 4  # fewer are a label, not a sentence
 
 _BLANK_LINES = re.compile(r"\n\s*\n")
@@ -100,6 +101,36 @@ def quotable(passage: SectionPassage, *, continues: bool) -> tuple[Quotable, ...
     return tuple(parts)
 
 
+def whole_passage(passage: SectionPassage) -> Quotable | None:
+    """All of a short passage of paragraphs and lists; None if there is more, or no complete
+    sentence at the end.
+    """
+    text, start = passage.text, len(passage.text) - len(passage.text.lstrip())
+    end = start + len(text.strip())
+    blocks = _blocks(text, passage.regions)
+    if not blocks or end - start > MAX_WHOLE or blocks[0].kind is not None:
+        return None
+    if any(block.kind not in (None, RegionKind.LIST) for block in blocks):
+        return None
+    last = blocks[-1]
+    is_complete = _has_words(text[start:end]) and (
+        _is_complete(text[last.start : end]) if last.kind is None else not _breaks_off(text, last)
+    )
+    is_of_links = _INTRODUCES_LINKS.search(text, start, end) is not None
+    if not is_complete or is_of_links or _POINTS_ELSEWHERE.match(text[start:end]):
+        return None
+
+    first = _SENTENCE_END.search(text, start, end)
+    return Quotable(
+        start,
+        end,
+        first.end() if first else end,
+        has_digit=_DIGIT.search(text, start, end) is not None,
+        has_list=any(block.kind is RegionKind.LIST for block in blocks),
+        is_first=True,
+    )
+
+
 def _parts(passage: SectionPassage, *, continues: bool) -> Iterator[TextRange]:
     """Paragraphs, windows of sentences and lists, in order."""
     text = passage.text
@@ -168,10 +199,18 @@ def _within(length: int, span: TextRange | None) -> Iterator[TextRange]:
 
 def _is_sentence(text: str) -> bool:
     """Whether the text begins and ends like a statement, and is complete without what follows."""
-    if text.startswith(("...", "…", "- ", "* ", "• ")) or _NEEDS_WHAT_FOLLOWS.search(text):
-        return False
+    begins_within = text.startswith(("...", "…", "- ", "* ", "• "))
+    return not begins_within and _has_words(text) and _is_complete(text)
+
+
+def _has_words(text: str) -> bool:
+    return len(text.split()) >= _MIN_WORDS or not text.isascii()
+
+
+def _is_complete(text: str) -> bool:
+    """Whether the text ends like a statement, and announces nothing that follows."""
     ends = text.rstrip().rstrip('"”’)').endswith((".", "!", "…", "。", "！"))
-    return ends and (len(text.split()) >= _MIN_WORDS or not text.isascii())
+    return ends and _NEEDS_WHAT_FOLLOWS.search(text) is None
 
 
 def _blocks(text: str, regions: tuple[Region, ...]) -> list[_Block]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,10 +12,12 @@ from kb.search.analysis.passages import SectionPassage
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.display.answers import QueryCoverage, find_answer
 from kb.search.display.passage_text import PassageText
+from kb.search.display.quotable import whole_passage
 from kb.search.display.snippets import Matches, WeightedTerm
 from kb.search.documents import Document, DocumentKind, Region, RegionKind, Section
 from kb.search.results import Answer
 from kb.search.searcher import Searcher
+from kb.search.weights import CERTAIN, LIKELY
 from tests.search.library import document, published, searcher
 
 _ANALYZER = Analyzer()
@@ -306,15 +310,86 @@ def test_of_a_longer_page_only_a_section_whose_heading_asks_the_same_is_quoted(
     assert (answer.text if answer else None) == (begins if is_quoted else None)
 
 
-def test_of_a_short_page_the_beginning_is_quoted_if_its_title_asks(tmp_path: Path) -> None:
-    begins = "Turn the key twice."
+def tray_page(tmp_path: Path, text: str) -> Searcher:
+    """A site of which one page ejects the tray."""
     pages = [
-        document("doc/tray", "Eject the tray", f"{begins}\n\nTo eject the tray, ask for a key."),
+        document("doc/tray", "Eject the tray", text),
         *(document(f"doc/{n}", f"About page {n}", f"Ink number {n} is blue.") for n in range(9)),
     ]
-    answer = searcher(tmp_path, pages).suggest("eject the tray").answer
+    return searcher(tmp_path, pages)
+
+
+def test_a_short_page_is_quoted_whole_if_its_title_asks(tmp_path: Path) -> None:
+    text = "Turn the key twice.\n\nA tray that is lost can be replaced."
+    answer = tray_page(tmp_path, text).suggest("eject the tray").answer
+    assert answer is not None
+    assert answer.text == text
+
+
+def test_of_a_page_of_one_long_passage_the_beginning_is_quoted(tmp_path: Path) -> None:
+    begins = "Turn the key twice."
+    text = f"{begins}\n\n{'Every press has a tray for paper. ' * 25}"
+    answer = tray_page(tmp_path, text).suggest("eject the tray").answer
     assert answer is not None
     assert answer.text == begins
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "is_quoted"),
+    [
+        ("The tray is behind the door.", LIKELY, True),
+        ("The tray is behind the door.", LIKELY - 0.01, False),
+        (f"The tray is behind the door.\n\n{'Every press has one. ' * 40}", LIKELY, False),
+        (f"The tray is behind the door.\n\n{'Every press has one. ' * 40}", CERTAIN, True),
+    ],
+)
+def test_a_page_whose_title_does_not_ask_needs_more_confidence_the_more_is_left_out(
+    tmp_path: Path, text: str, confidence: float, is_quoted: bool
+) -> None:
+    site = tray_page(tmp_path, text)
+    reader: Any = site._current().index.reader("public")
+    query = reader.expand("tray zorblax", prefix=False)
+    (tray,) = reader.candidates(query, None, deadline=math.inf).documents.tolist()
+    answer = reader.display(query).answer(tray, 0, confidence=confidence)
+    assert (answer is not None) is is_quoted
+
+
+# --- whole passages
+
+
+def _whole(text: str, *regions: Region) -> str | None:
+    part = whole_passage(SectionPassage("", (), text, regions))
+    return None if part is None else text[part.start : part.end]
+
+
+def test_a_whole_passage_has_its_paragraphs_and_lists() -> None:
+    text = "\nLights:\n\nRed: no paper.\n\nGreen: all is well.\n\nOther lights mean nothing.\n"
+    lights = _region(RegionKind.LIST, text, "Red: no paper.\n\nGreen: all is well.")
+    assert _whole(text, lights) == text.strip()
+    assert _whole(text[: lights.end], lights) == text[: lights.end].strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Turn the key.\n\nThen choose from:",
+        "Turn the key.\n\nThen see the table below.",
+        "The tray opens.\n\nOr does it?",
+        "The tray opens. " * 45,
+        "The following articles help you.",
+        "See also the page on trays.",
+        "",
+    ],
+)
+def test_what_is_long_incomplete_or_leads_elsewhere_is_not_quoted_whole(text: str) -> None:
+    assert _whole(text) is None
+
+
+@pytest.mark.parametrize("kind", [RegionKind.CODE, RegionKind.TABLE])
+def test_what_has_code_or_tables_is_not_quoted_whole(kind: RegionKind) -> None:
+    text = "Turn the key.\n\nkey --turn\n\nThe tray opens."
+    assert _whole(text, _region(kind, text, "key --turn")) is None
+    assert _whole(text) == text
 
 
 def test_no_page_is_quoted_where_another_may_answer_as_well(asked: Searcher) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from flask import Flask, Response, current_app, request, url_for
+from flask import Flask, Response, current_app, request
+
+from webapp.formatting import url_path
 
 YEAR = 31_536_000  # seconds
 
@@ -22,7 +24,7 @@ def register(app: Flask) -> None:
 
 def asset(name: str) -> str:
     """``/static/shared/site.css?v=1f2e3d4c``."""
-    return url_for("static", filename=name, v=_hash(name))
+    return url_path("static", filename=name, v=_hash(name))
 
 
 def _hash(name: str) -> str:

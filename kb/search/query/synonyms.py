@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search.analysis.tokenizer import index_words
+from kb.search.analysis.tokenizer import MAX_TOKEN, index_words
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import languages_of
 from kb.search.lexicon.files import function_words
@@ -41,22 +41,24 @@ class SynonymExpander:
         self._languages = frozenset(("", *languages_of(arrays)))
         # While somebody types, the same words come again with every letter.
         cached = functools.lru_cache(maxsize=_CACHED)
+        self._is_written = cached(lambda word: vocabulary.surfaces.find(word) >= 0)
         self._cached_slots = cached(self._slots)
         self._cached_most = cached(self._most_of_parts)
         self._cached_term, self._cached_new_term = cached(self._widened_term), cached(_new_term)
 
     def joined_pairs(self, written: Sequence[str], readings: Sequence[Reading]) -> list[Reading]:
         """ "screen reader" for documents that write "screenreader", where no other reading is."""
-        pairs = [pair for pair in pairwise(written) if all(map(_is_plain, pair))]
-        numbers = self._vocabulary.surfaces.find_all(map("".join, pairs))
         covered = {word for reading in readings for word in reading.words}
         joined = []
-        for pair, number in zip(pairs, numbers, strict=True):
-            if number < 0 or not covered.isdisjoint(pair):
+        for pair in pairwise(written):
+            word = "".join(pair)
+            if len(word) > MAX_TOKEN or not covered.isdisjoint(pair):
+                continue
+            if not all(map(_is_plain, pair)) or not self._is_written(word):
                 continue
             if all(self._vocabulary.stems_of(pair)):
                 covered.update(pair)
-                joined.append(Reading(pair, (Meaning(("".join(pair),), SAME_WORD),)))
+                joined.append(Reading(pair, (Meaning((word,), SAME_WORD),)))
         return joined
 
     def applied(self, query: ExpandedQuery, readings: Sequence[Reading]) -> ExpandedQuery:

@@ -117,47 +117,41 @@ def _pinned(query: ExpandedQuery, documents: Documents) -> NDArray[np.bool_]:
     return np.isin(documents, query.curated.pinned)
 
 
-def worth_showing(
-    judgement: Judgement,
-    confidences: Totals,
-    preferences: Totals,
-    is_pinned: NDArray[np.bool_],
-    *,
-    threshold: float,
-) -> Positions:
-    """Which of the best documents are shown: what editors pinned, then strong ones, each in the
-    order of their ``preferences``, best first.
+@dataclass(frozen=True, slots=True)
+class WeighedDocuments:
+    """What is thought of the best documents of a ranking, in its order."""
 
-    Where some answer is likely, those that are not unlikely themselves, more so beside a strong
-    one, or would be likely without a better one; what editors pinned, always.
-    """
-    shown = is_pinned.copy()
-    if judgement.log_odds >= threshold:
-        least, own = least_confidence(confidences), judgement.own[: confidences.size]
-        shown |= (confidences >= least) | (own >= weights.ALONE) | (threshold == -math.inf)
-    strong = -math.inf if threshold == -math.inf else weights.STRONG
-    order = shown_order(confidences, preferences, is_pinned, strong=strong)
-    return order[shown[order]]
+    judgement: Judgement
+    confidences: Totals
+    preferences: Totals  # what they are ordered by, see ``Ranking.preferences``
+    is_pinned: NDArray[np.bool_]  # by editors
 
+    def order(self, *, strong: float = weights.STRONG) -> Positions:
+        """Their order, as suggestions and as results: what editors pinned, those with a ``strong``
+        confidence, then the others, each by their ``preferences``, best first.
+        """
+        is_strong = self.is_pinned | (self.confidences >= strong)
+        return np.lexsort((-self.preferences, ~is_strong, ~self.is_pinned))
 
-def shown_order(
-    confidences: Totals,
-    preferences: Totals,
-    is_pinned: NDArray[np.bool_],
-    *,
-    strong: float = weights.STRONG,
-) -> Positions:
-    """The order of the best documents, as suggestions and as results: what editors pinned, those
-    with a ``strong`` confidence, then the others, each by their ``preferences``.
-    """
-    is_strong = is_pinned | (confidences >= strong)
-    return np.lexsort((-preferences, ~is_strong, ~is_pinned))
+    def worth_showing(self, threshold: float) -> Positions:
+        """Which of them are shown, in their order.
 
+        Where some answer is likely, those that are not unlikely themselves, more so beside a strong
+        one, or would be likely without a better one; what editors pinned, always.
+        """
+        shown = self.is_pinned.copy()
+        if self.judgement.log_odds >= threshold:
+            own = self.judgement.own[: self.confidences.size]
+            shown |= (self.confidences >= self.least_confidence) | (own >= weights.ALONE)
+            shown |= threshold == -math.inf
+        order = self.order(strong=-math.inf if threshold == -math.inf else weights.STRONG)
+        return order[shown[order]]
 
-def least_confidence(confidences: Totals) -> float:
-    """The confidence that a document needs to be shown beside others."""
-    best = float(confidences.max(initial=0.0))
-    return weights.BESIDE if best >= weights.STRONG else min(weights.PERHAPS, best)
+    @property
+    def least_confidence(self) -> float:
+        """The confidence that a document needs to be shown beside others."""
+        best = float(self.confidences.max(initial=0.0))
+        return weights.BESIDE if best >= weights.STRONG else min(weights.PERHAPS, best)
 
 
 class Snapshot:
@@ -232,32 +226,27 @@ class Snapshot:
             return answer
 
         reader = self.index.reader(audience)
-        calibration = self._calibration(audience)
         pasted = read_pasted(title)
         typed = pasted.query[:MAX_QUERY_LENGTH]
         is_open = pasted.line is None and not settled
         query = reader.expand(typed, prefix=is_open, curations=self._curations)
         ranking = _on_topic(self._rank(reader, query, None, standpoint, deadline))
         ranking = self._folded(reader, query, ranking)
-        judgement = self._judge(reader, query, ranking, max(limit, weights.CONSIDERED))
-        confidences = judgement.confidences(calibration)
-
-        threshold = calibration.threshold if doubt is None else doubt
-        is_pinned = _pinned(query, ranking.documents[: confidences.size])
-        preferences = ranking.preferences(judgement, is_pinned)
-        chosen = worth_showing(judgement, confidences, preferences, is_pinned, threshold=threshold)[
-            :limit
-        ]
+        count = max(limit, weights.CONSIDERED)
+        weighed = self._weighed(reader, query, ranking, audience, count)
+        threshold = self.threshold(audience) if doubt is None else doubt
+        chosen = weighed.worth_showing(threshold)[:limit]
         if ranking.partial:  # no pages either: a guess may show what the whole answer withholds
             chosen = _NONE
+        confidences = weighed.confidences.tolist()
         placed = [
             Placed(
                 int(ranking.documents[rank]),
                 int(ranking.shown[rank]),
                 float(ranking.scores[rank]),
                 ranking.explained(rank) if explain else {},
-                float(confidences[rank]),
-                Tier.STRONG if is_pinned[rank] else confidence.tier(float(confidences[rank])),
+                confidences[rank],
+                Tier.STRONG if weighed.is_pinned[rank] else confidence.tier(confidences[rank]),
             )
             for rank in chosen.tolist()
         ]
@@ -266,18 +255,16 @@ class Snapshot:
         if placed:  # about half of the texts that are typed get no suggestions
             display = reader.display(query)
             hits = display.hits(placed)
-            quoted = self._answer(display, placed[:1], confidences)
+            quoted = self._answer(display, placed[:1], weighed.confidences)
         answer = Suggestions(
             title,
             self.generation.name,
             hits,
             ranking.partial,
-            judgement.log_odds,
+            weighed.judgement.log_odds,
             quoted,
             pasted.line,
-            self._considered(
-                reader.display(query), ranking, judgement, confidences, threshold, chosen
-            )
+            self._considered(reader.display(query), ranking, weighed, threshold, chosen)
             if explain
             else None,
         )
@@ -287,31 +274,40 @@ class Snapshot:
             self._answers[key] = answer
         return answer
 
-    @staticmethod
-    def _judge(
-        reader: IndexReader[Any], query: ExpandedQuery, ranking: Ranking, count: int
-    ) -> Judgement:
+    def _weighed(
+        self,
+        reader: IndexReader[Any],
+        query: ExpandedQuery,
+        ranking: Ranking,
+        audience: str,
+        count: int,
+    ) -> WeighedDocuments:
         """What is thought of the first ``count`` documents."""
-        if ranking.fused is None or not ranking.order.size:
-            return confidence.NOTHING
-        return confidence.judge(reader.evidence(query, ranking.fused, ranking.order[:count]))
+        judgement = confidence.NOTHING
+        if ranking.fused is not None and ranking.order.size:
+            evidence = reader.evidence(query, ranking.fused, ranking.order[:count])
+            judgement = confidence.judge(evidence)
+        confidences = judgement.confidences(self._calibration(audience))
+        is_pinned = _pinned(query, ranking.documents[: confidences.size])
+        preferences = ranking.preferences(judgement, is_pinned)
+        return WeighedDocuments(judgement, confidences, preferences, is_pinned)
 
     @staticmethod
     def _considered(
         display: Display,
         ranking: Ranking,
-        judgement: Judgement,
-        confidences: Totals,
+        weighed: WeighedDocuments,
         threshold: float,
         chosen: Positions,
     ) -> Considered:
         """Why the best candidates are shown or not; the ``chosen`` ones are shown."""
+        judgement, confidences = weighed.judgement, weighed.confidences
         count = min(weights.CONSIDERED, judgement.own.size)
         hits = display.hits(list(map(Placed, ranking.documents[:count].tolist())))
         return Considered(
             log_odds=judgement.log_odds,
             threshold=threshold,
-            least=least_confidence(confidences),
+            least=weighed.least_confidence,
             candidates=tuple(
                 ConsideredDocument(
                     hit.id,
@@ -430,13 +426,10 @@ class Snapshot:
         """The ranking with the best documents in the order of suggestions, and how sure each of
         these is: who files a ticket must not meet another order there.
         """
-        judgement = self._judge(reader, query, ranking, weights.CONSIDERED)
-        confidences = judgement.confidences(self._calibration(audience))
-        is_pinned = _pinned(query, ranking.documents[: confidences.size])
-        preferences = ranking.preferences(judgement, is_pinned)
-        order = shown_order(confidences, preferences, is_pinned)
+        weighed = self._weighed(reader, query, ranking, audience, weights.CONSIDERED)
+        order = weighed.order()
         others = np.arange(order.size, ranking.documents.size)
-        return ranking.only(np.concatenate((order, others))), confidences[order]
+        return ranking.only(np.concatenate((order, others))), weighed.confidences[order]
 
     @staticmethod
     def _by_words(candidates: Candidates) -> Ranking:

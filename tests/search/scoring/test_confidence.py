@@ -15,7 +15,7 @@ from kb.search.display.hits import phrase_share
 from kb.search.display.passage_text import PassageText
 from kb.search.results import Tier
 from kb.search.scoring.confidence import NOTHING, Calibration, Judgement, judge, tier
-from kb.search.snapshot import worth_showing
+from kb.search.snapshot import WeighedDocuments
 
 
 def test_more_evidence_makes_a_candidate_likelier_and_takes_it_from_the_others() -> None:
@@ -61,7 +61,7 @@ def chosen(
 ) -> list[int]:
     """What is shown where the ranks decide the order."""
     by_rank = -np.arange(confidences.size, dtype=np.float64)
-    shown = worth_showing(judgement, confidences, by_rank, pinned, threshold=threshold)
+    shown = WeighedDocuments(judgement, confidences, by_rank, pinned).worth_showing(threshold)
     return [int(rank) for rank in shown]
 
 
@@ -95,11 +95,10 @@ def test_what_an_editor_pinned_is_shown_first_however_unlikely() -> None:
 def test_what_is_preferred_comes_first_among_what_is_as_strong() -> None:
     confidences, pinned = np.array([0.2, 0.5, 0.6, 0.3]), np.zeros(4, dtype=bool)
     preferences = np.array([0.5, 1.0, 2.0, 0.0])
-    shown = worth_showing(judged(1.0), confidences, preferences, pinned, threshold=0.0)
-    assert shown.tolist() == [2, 1, 0, 3]
+    weighed = WeighedDocuments(judged(1.0), confidences, preferences, pinned)
+    assert weighed.worth_showing(0.0).tolist() == [2, 1, 0, 3]
     pinned[:2] = True
-    shown = worth_showing(judged(1.0), confidences, preferences, pinned, threshold=0.0)
-    assert shown.tolist() == [1, 0, 2, 3]  # whatever their confidence
+    assert weighed.worth_showing(0.0).tolist() == [1, 0, 2, 3]  # whatever their confidence
 
 
 def test_something_is_shown_where_many_share_what_is_likely() -> None:

@@ -1,6 +1,6 @@
 """How large an installation has to be: memory, disk, cores and arrangement, from measured costs.
 
-The costs are in ``coefficients.toml``, which ``python -m bench.sizes --write`` measures anew. What
+The costs are in ``coefficients.toml``, which ``python -m bench.growth --write`` measures anew. What
 is beyond the measured range is extrapolated, and the answer says so. The rest are assumptions about
 how people work, which stand below and are printed with the answer.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -93,14 +94,23 @@ def _coefficients() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("coefficients.toml").read_text("utf-8"))
 
 
+def measured_sizes() -> tuple[int, ...]:
+    """The numbers of documents that were measured, rising."""
+    return tuple(_coefficients()["documents"]["count"])
+
+
 def required_size(load: Workload, *, encoder: bool) -> Size:
     """What the load needs, rounded up to what can be bought; with or without the sentence
     encoder.
     """
     costs = _coefficients()
     of_encoder = costs["encoder"] if encoder else dict.fromkeys(costs["encoder"], 0)
-    index = load.documents * costs["index_bytes_per_document"]
-    suggestion = _grown(load.documents, costs["suggest_documents"], costs["suggest_cpu_ms_p50"])
+    of_documents = costs["documents"]
+    sizes = of_documents["count"]
+    index = _straight(load.documents, sizes, of_documents["index_bytes"])
+    build_memory = _straight(load.documents, sizes, of_documents["build_memory_bytes"])
+    build_seconds = _straight(load.documents, sizes, of_documents["build_cpu_seconds"])
+    suggestion = _power(load.documents, sizes, of_documents["suggest_cpu_ms_p50"])
 
     cpu_seconds = (
         _visitors_per_hour(load) * _SUGGESTIONS_PER_VISITOR * suggestion
@@ -117,22 +127,22 @@ def required_size(load: Workload, *, encoder: bool) -> Size:
         machines = max(2, math.ceil(cores / _CORES_OF_A_MACHINE))
         cores = min(cores, _CORES_OF_A_MACHINE)
 
-    processes = max(2, cores)
-    build = load.documents * costs["build_memory_bytes_per_document"]
-    memory = _SYSTEM_BYTES + index + build
+    # One more is the second process of a build, which writes the index for operators.
+    processes = max(2, cores) + 1
+    memory = _SYSTEM_BYTES + index + build_memory
     memory += processes * (_PROCESS_BYTES + of_encoder["process_bytes"])
     return Size(
         arrangement=_arrangement(load, machines).value,
         machines=machines,
         cores=cores,
         memory=_power_of_two(memory / 1e9, least=2) * 1_000_000_000,
-        index_disk=(_GENERATIONS + 1) * index,
+        index_disk=round((_GENERATIONS + 1) * index),
         database_disk=2 * load.tickets * costs["database_bytes_per_ticket"],
-        build_minutes=round(load.documents * costs["build_cpu_ms_per_document"] / 60_000, 1),
+        build_minutes=round(build_seconds / 60, 1),
         reading_hours=round(load.documents * of_encoder["cpu_ms_per_document"] / 3_600_000, 1),
         suggestion_ms=round(suggestion, 2),
         measured_on=costs["measured_on"],
-        extrapolated=load.documents > max(costs["suggest_documents"]),
+        extrapolated=load.documents > max(sizes),
         assumptions=(
             f"Tickets are kept for {_YEARS} years, and the busiest hour has three times its share.",
             f"{_VISITORS_PER_TICKET} visitors type a title for each ticket that is filed. Each "
@@ -148,7 +158,7 @@ def required_size(load: Workload, *, encoder: bool) -> Size:
 def required_cluster(load: Workload) -> ClusterSize:
     """The cluster for ``KB_SEARCH=opensearch``. The portal machines need as much as without it."""
     costs = _coefficients()["opensearch"]
-    suggestion = _grown(load.documents, costs["suggest_documents"], costs["suggest_cpu_ms"])
+    suggestion = _power(load.documents, costs["suggest_documents"], costs["suggest_cpu_ms"])
     suggestions = _visitors_per_hour(load) * _SUGGESTIONS_PER_VISITOR
     busy_cores = suggestions * suggestion / 1000 / 3600 / _UTILISATION
     return ClusterSize(
@@ -166,11 +176,33 @@ def _visitors_per_hour(load: Workload) -> float:
     return _tickets_per_hour(load) * _VISITORS_PER_TICKET
 
 
-def _grown(documents: int, sizes: Sequence[int], measured: Sequence[float]) -> float:
-    """CPU of a suggestion, which grows with the logarithm of documents (see bench/growth.svg)."""
-    (small, large), (low, high) = sizes, measured
-    per_decade = (high - low) / math.log10(large / small)
-    return max(low, low + per_decade * math.log10(max(documents, small) / small))
+def _straight(documents: int, sizes: Sequence[int], values: Sequence[float]) -> float:
+    """On straight lines through the measured points: what each document adds to.
+
+    >>> _straight(400, [100, 200], [1.0, 3.0])
+    7.0
+    """
+    at = _segment(documents, sizes)
+    (low, high), (less, more) = sizes[at : at + 2], values[at : at + 2]
+    return max(0.0, less + (more - less) * (documents - low) / (high - low))
+
+
+def _power(documents: int, sizes: Sequence[int], values: Sequence[float]) -> float:
+    """On straight lines between the logarithms: the CPU of a suggestion, of which ten times as many
+    documents take so many times as much.
+
+    >>> round(_power(10_000, [10, 100, 1_000], [1.0, 2.0, 6.0]), 6)
+    18.0
+    """
+    at = _segment(documents, sizes)
+    (low, high), (less, more) = sizes[at : at + 2], values[at : at + 2]
+    exponent = math.log(more / less) / math.log(high / low)
+    return float(less * (max(documents, 1) / low) ** exponent)
+
+
+def _segment(documents: int, sizes: Sequence[int]) -> int:
+    """The position of the two sizes between which, or next to which, ``documents`` is."""
+    return min(max(bisect_right(sizes, documents) - 1, 0), len(sizes) - 2)
 
 
 def _arrangement(load: Workload, machines: int) -> Arrangement:

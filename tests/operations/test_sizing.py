@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench import growth_chart
+from indexer.html.drawings import is_drawing
 from kb.operations import sizing
 from kb.operations.cli import size
 from kb.operations.sizing import Arrangement, Size, Workload, required_cluster
@@ -77,8 +79,9 @@ def test_a_large_house_gets_postgresql_then_machines_and_is_told_what_is_not_mea
     two_thousand_agents = required_size(replace(SMALL, agents=2_000))
     assert two_thousand_agents.arrangement == Arrangement.REPLICAS
     assert two_thousand_agents.machines > 1
-    assert not required_size(replace(SMALL, documents=10**4)).extrapolated
-    assert required_size(replace(SMALL, documents=10**5)).extrapolated
+    most = sizing.measured_sizes()[-1]
+    assert not required_size(replace(SMALL, documents=most)).extrapolated
+    assert required_size(replace(SMALL, documents=most + 1)).extrapolated
 
 
 def test_the_command_prints_what_it_has_calculated() -> None:
@@ -107,7 +110,7 @@ def test_what_is_no_count_is_refused(wrong: str) -> None:
     assert CliRunner().invoke(size, ["--documents", wrong]).exit_code == 2
 
 
-@pytest.mark.parametrize("documents", [10**4, 10**5, 10**6, 10**7])
+@pytest.mark.parametrize("documents", [10**3, 10**4, 10**5, 10**6, 10**7])
 def test_the_guide_has_the_figures_that_the_command_prints(documents: int) -> None:
     required = required_size(Workload(documents, 10**5, 5))
     guide = (ROOT / "content" / "docs" / "operators" / "size.md").read_text("utf-8")
@@ -115,3 +118,21 @@ def test_the_guide_has_the_figures_that_the_command_prints(documents: int) -> No
         f"| {documents:,} | {required.memory / 1e9:,.0f} GB | {required.index_disk / 1e9:,.1f} GB "
         f"| {required.build_minutes:,.1f} minutes | {required.suggestion_ms} ms |"
     ) in guide
+
+
+def test_the_chart_of_the_guide_shows_what_the_command_prints() -> None:
+    chart = growth_chart.CHART.read_text("utf-8")
+    assert chart == growth_chart.drawn()
+    largest = required_size(Workload(10**7, 10**5, 5))
+    assert f">{largest.suggestion_ms:.1f} ms</text>" in chart
+    assert "calculated</text>" in chart
+    assert is_drawing(chart.encode())
+
+
+def test_what_was_measured_is_what_is_calculated() -> None:
+    """Between two points, and at each of them."""
+    costs = sizing._coefficients()["documents"]
+    for at, documents in enumerate(costs["count"]):
+        required = required_size(Workload(documents, 0, 0))
+        assert required.index_disk == 4 * costs["index_bytes"][at]
+        assert required.suggestion_ms == costs["suggest_cpu_ms_p50"][at]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from kb.search.documents import Document
 from kb.search.generations.generation import Generations
 from kb.search.meaning.sentence_encoder import installed_encoder
 from kb.search.searcher import Searcher
+from tests.built_once import built_once
 from tests.content.shipped import HELP_CENTRE, index_site, read_site
 
 
@@ -26,10 +29,20 @@ class Centre:
     data: Path
 
 
+_REPORT = "report"  # what indexing reported, in the data folder of a site
+
+
+def _indexed(factory: pytest.TempPathFactory, site: str) -> Path:
+    def build(data: Path) -> None:
+        (data / _REPORT).write_bytes(pickle.dumps(index_site(site, data)))
+
+    return built_once(factory, f"indexed-{site}", build)
+
+
 @pytest.fixture(scope="session")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Centre:
-    data = tmp_path_factory.mktemp("help-centre")
-    report = index_site(HELP_CENTRE, data)
+    data = _indexed(tmp_path_factory, HELP_CENTRE)
+    report = pickle.loads((data / _REPORT).read_bytes())
     generation = Generations(data).current()
     assert generation is not None
     documents = {document.id: document for document in generation.store.all()}
@@ -43,19 +56,16 @@ SearcherOf = Callable[[str, bool], Searcher]
 @pytest.fixture(scope="session")
 def searcher_of(centre: Centre, tmp_path_factory: pytest.TempPathFactory) -> SearcherOf:
     searchers = {(HELP_CENTRE, False): centre.searcher}
-    folders = {HELP_CENTRE: centre.data}
 
     def searcher(site: str, read: bool) -> Searcher:
         if (site, read) not in searchers:
             if read and installed_encoder() is None:
                 pytest.skip("needs the extra meaning")
-            if site not in folders:
-                folders[site] = tmp_path_factory.mktemp(site)
-                index_site(site, folders[site])
-            data = folders[site]
+            data = drafts = _indexed(tmp_path_factory, site)
             if read:
-                data = tmp_path_factory.mktemp(f"{site}-read")
-                read_site(folders[site], data)
+                data = built_once(
+                    tmp_path_factory, f"read-{site}", functools.partial(read_site, drafts)
+                )
             searchers[site, read] = Searcher(data, budget_ms=60_000)
         return searchers[site, read]
 

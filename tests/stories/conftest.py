@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import Door
+from tests.built_once import built_once
 from tests.webapp.test_cli import PATIENCE, command, free_port, wait_for
 
 SITES = Path(__file__).parents[2] / "content" / "examples"
@@ -78,22 +80,20 @@ def answering(words: Sequence[str], environment: Mapping[str, str], log: Path) -
 class Street:
     """The three sites; each is indexed and started when somebody first asks for it."""
 
-    def __init__(self, stack: ExitStack, folder: Path) -> None:
-        self._stack, self._folder = stack, folder
-        self._indexed: dict[str, Path] = {}
+    def __init__(self, stack: ExitStack, factory: pytest.TempPathFactory) -> None:
+        self._stack, self._factory = stack, factory
         self._addresses: dict[str, str] = {}
 
-    def data(self, name: str, purpose: str) -> Path:
+    def data(self, name: str) -> Path:
         """A new data folder with the site's articles in the index."""
-        if name not in self._indexed:
-            self._indexed[name] = self._folder / name / "indexed"
-            index(SITES / name, self._indexed[name])
-        return Path(shutil.copytree(self._indexed[name], self._folder / name / purpose))
+        build = functools.partial(index, SITES / name)
+        indexed = built_once(self._factory, f"story-{name}", build)
+        return Path(shutil.copytree(indexed, self._factory.mktemp(name) / "data"))
 
     def __getitem__(self, name: str) -> str:
         """The address at which the site is served."""
         if name not in self._addresses:
-            portal = serving(SITES / name, self.data(name, "served"))
+            portal = serving(SITES / name, self.data(name))
             self._addresses[name] = self._stack.enter_context(portal)
         return self._addresses[name]
 
@@ -101,7 +101,7 @@ class Street:
 @pytest.fixture(scope="session")
 def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
     with ExitStack() as stack:
-        yield Street(stack, tmp_path_factory.mktemp("sites"))
+        yield Street(stack, tmp_path_factory)
 
 
 @pytest.fixture

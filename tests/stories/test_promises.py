@@ -21,7 +21,7 @@ def _portal(name: str, street: Street) -> Iterator[Portal]:
     settings = load_settings(
         {},
         site=str(SITES / name),
-        data=str(street.data(name, "promises")),
+        data=str(street.data(name)),
         workers="1",
         suggest_budget_ms="5000",
         base_url="http://localhost",

@@ -261,6 +261,18 @@ def test_whoever_is_shown_nothing_finds_all_results_one_click_away(visit: Door) 
     expect(page.locator("#title")).to_have_value("the cover of my umbrella")
 
 
+def test_signs_in_a_title_are_no_operators_among_all_results(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    page.locator("#title").press_sequentially('"jam -paper')
+    link = page.locator(".suggest-results")
+    expect(link).to_have_attribute("href", re.compile(r"q=%22jam\+-paper&"))
+    with page.expect_popup() as results:
+        link.click()
+    expect(results.value.locator(".results")).not_to_have_attribute("data-total", "0")
+    expect(results.value.locator(".hits")).to_contain_text("Clear a paper jam")
+    expect(results.value.locator(".note")).to_have_count(0)
+
+
 def test_a_list_that_somebody_chooses_from_stays(visit: Door) -> None:
     page = visit().go("/tickets/new")
     waiting: list[Route] = []

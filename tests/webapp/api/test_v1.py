@@ -62,6 +62,15 @@ def test_search_answers_in_the_published_shape(anyone: Browser) -> None:
     assert set(answer["results"][0]) == HIT
 
 
+def test_a_search_may_ask_for_signs_as_plain_text(anyone: Browser) -> None:
+    path = '/api/v1/search?q="jam" -open'
+    with_operators, plain = anyone.get(path).json, anyone.get(f"{path}&operators=0").json
+    assert with_operators
+    assert plain
+    assert with_operators["total"] == 0
+    assert "doc/jam" in {hit["id"] for hit in plain["results"]}
+
+
 def test_an_answer_holds_what_the_asker_may_see(anyone: Browser, bob: Browser) -> None:
     path = "/api/v1/search?q=zephyrion"
     hidden, seen = anyone.get(path).json, bob.get(path).json
@@ -80,6 +89,7 @@ def test_an_answer_holds_what_the_asker_may_see(anyone: Browser, bob: Browser) -
         ("/api/v1/search?q=x&page=0", "page"),
         ("/api/v1/search?q=x&page=5000", "page"),
         ("/api/v1/search?q=x&kind=book", "kind"),
+        ("/api/v1/search?q=x&operators=no", "operators"),
         ("/api/v1/promise?severity=none", "severity"),
     ],
 )

@@ -248,7 +248,9 @@ export class Suggestions {
     if (!this.results) return;
     const words = answer?.looked_for || this.query().slice(0, MAX_LENGTH);
     this.results.hidden = !answer;
-    this.results.href = `${this.options.search}?${new URLSearchParams({ q: words })}`;
+    // A title has no operators; the address says so only where the results could differ.
+    const plain = /[-":]/.test(words) ? { operators: "0" } : {};
+    this.results.href = `${this.options.search}?${new URLSearchParams({ q: words, ...plain })}`;
   }
 
   // A quiet heading above the suggestions that are less certain; they follow the others.

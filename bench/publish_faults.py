@@ -37,7 +37,7 @@ from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind, Section
 from kb.search.generations.generation import Generations
 from kb.search.generations.verification import RECORD_FILE
-from kb.search.index import edits
+from kb.search.index import document_store, edits
 
 Hook = Callable[[str], None]
 _WORDS = (
@@ -74,7 +74,7 @@ def publish(data: Path, *, seed: int = 1, count: int = 6, operators: bool = Fals
     """One publish; the name of the new generation. With an even ``seed``, all but one page are
     carried over, and its text is edited, if there is a generation.
     """
-    with _edits_beside_small_files(), IndexBuilder(data, operators=operators) as builder:
+    with _as_in_a_large_library(), IndexBuilder(data, operators=operators) as builder:
         documents = list(library(count, seed=seed))
         if seed % 2 == 0 and builder.previous is not None:
             with contextlib.closing(builder.previous.store) as store:
@@ -87,14 +87,23 @@ def publish(data: Path, *, seed: int = 1, count: int = 6, operators: bool = Fals
 
 
 @contextlib.contextmanager
-def _edits_beside_small_files() -> Iterator[None]:
-    """Let an edit of a library this small be written as one of a large library is."""
-    smallest = edits.SMALLEST_WITH_EDITS
-    edits.SMALLEST_WITH_EDITS = 1
+def _as_in_a_large_library() -> Iterator[None]:
+    """Let an edit of a library this small be written as one of many pages of a large library is:
+    beside the large file, and with the page deleted in a segment that stays.
+    """
+    values = (
+        (edits, "SMALLEST_WITH_EDITS", 1),
+        (document_store, "_SMALL", 1),
+        (document_store, "_CLEANED", 0),
+    )
+    before = [(module, name, getattr(module, name)) for module, name, _ in values]
+    for module, name, value in values:
+        setattr(module, name, value)
     try:
         yield
     finally:
-        edits.SMALLEST_WITH_EDITS = smallest
+        for module, name, value in before:
+            setattr(module, name, value)
 
 
 # --- file operations, reported before they happen

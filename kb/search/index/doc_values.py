@@ -18,7 +18,7 @@ from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.edits import EditedDocuments
 from kb.search.kernels.layout import Loops, read_only
-from kb.search.kernels.ranges import positions_of, showable
+from kb.search.kernels.ranges import positions_of
 
 
 def languages_of(arrays: Arrays) -> list[str]:
@@ -93,7 +93,9 @@ class DocValues:
         return mask
 
     def shown_passages(self, document: int) -> tuple[int, int]:
-        """The half-open range of a document's passages that may be shown, from its first."""
+        """The half-open range of a document's passages that may be shown, from its first; one at
+        least.
+        """
         doc_passages, answer = self._arrays["doc_passages"], self._arrays["answer"]
         place = self._edited.place(document) if self._edited else -1
         if self._edited is not None and place >= 0:
@@ -101,8 +103,9 @@ class DocValues:
             doc_passages = self._edited.passages.document_pointers
             answer = self._edited.passages.shown
         first, last = doc_passages[document : document + 2].tolist()
-        low, high = showable(answer[[document]], last - first)
-        return int(low[0]), int(high[0])
+        low, high = answer[document].tolist()
+        low = min(low, last - first - 1)
+        return low, max(min(high, last - first), low + 1)
 
     def language(self, document: int) -> str:
         """The language of a document, "" where it is not known."""

@@ -55,9 +55,3 @@ def saturated(frequencies: NDArray[np.int64], k1_units: int) -> NDArray[np.uint8
     """
     steps = np.floor(255.0 * frequencies / (k1_units + frequencies) + 0.5)
     return np.asarray(np.maximum(steps, 1), dtype=np.uint8)
-
-
-def showable(ranges: NDArray[np.int32], counts: Any) -> tuple[Any, Any]:
-    """Which of ``counts`` passages may be shown, as ``ranges`` say; one at least."""
-    low = np.minimum(ranges[:, 0], counts - 1)
-    return low, np.maximum(np.minimum(ranges[:, 1], counts), low + 1)

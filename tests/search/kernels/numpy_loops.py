@@ -31,7 +31,7 @@ from kb.search.kernels.layout import (
     Titles,
     TopicRows,
 )
-from kb.search.kernels.ranges import positions_of, saturated, showable, top_k
+from kb.search.kernels.ranges import positions_of, saturated, top_k
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]
@@ -131,7 +131,7 @@ def rescore(
     firsts = passages.document_pointers[documents]
     lasts = passages.document_pointers[documents + 1]
     best, shown = _best_passages(firsts, lasts, passages, marks.stems)
-    low, high = showable(passages.shown[documents], lasts - firsts)
+    low, high = _showable(passages.shown[documents], lasts - firsts)
     some = np.flatnonzero(high - low < lasts - firsts)
     if some.size:
         _, offsets = _best_passages(
@@ -153,6 +153,12 @@ def rescore(
         meaning,
     )
     return np.array(raw, dtype=np.float32), shown
+
+
+def _showable(ranges: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Which of ``counts`` passages may be shown, as ``ranges`` say; one at least."""
+    low = np.minimum(ranges[:, 0], counts - 1)
+    return low, np.maximum(np.minimum(ranges[:, 1], counts), low + 1)
 
 
 def _best_passages(firsts: Ints, lasts: Ints, passages: Passages, gains: Ints) -> tuple[Ints, Ints]:

@@ -20,7 +20,7 @@ _CALCULATED = (1_000_000, 10_000_000)
 
 _WIDTH, _MARGIN = 400, 52
 _PANEL, _HEAD, _PLOT = 170, 60, 84  # heights: of a panel, above its curve, and of its curve
-_LEGEND, _FOOT = 42, 48
+_LEGEND, _FOOT = 42, 58
 
 _STYLE = (
     "text{font:17px system-ui,sans-serif;fill:#1a2024}.name{font-weight:600}"

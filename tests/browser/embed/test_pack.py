@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from kb.operations.signing_key import kept_key
 from tests.browser.conftest import Door, Served, Site
@@ -50,6 +51,34 @@ def test_it_answers_in_the_same_frame_and_while_the_help_centre_is_down(
     field.press("Escape")
     field.press("Enter")
     shop.wait_for_url("**/sent?subject=change+the+ink")
+
+
+@pytest.mark.parametrize("key", ["Escape", "ArrowDown"])
+def test_a_list_that_is_in_use_or_closed_stays_so_when_the_help_centre_answers(
+    visit: Door, foreign: Site, served: Served, key: str
+) -> None:
+    shop = visit().page
+    pack_key = public_pack_key(kept_key(served.centre.settings.data))
+    shop.goto(foreign.put("/in-use", body(pack_key)))
+    with shop.expect_response("**/embed-pack.txt"):
+        type_title(shop)
+    field, asked = shop.locator("#subject"), re.compile(r"suggest\?q=change\+the\+ink&")
+    field.fill("")
+    shop.wait_for_function(
+        f"(field) => ({AT_ONCE})(document.querySelector('#subject')) === 'Change the ink'"
+    )
+
+    waiting: list[Route] = []
+    shop.route(asked, lambda route: waiting.append(route))
+    with shop.expect_request(asked):
+        field.evaluate(AT_ONCE)
+    field.press(key)
+    with shop.expect_response(asked):
+        waiting[0].continue_()
+    shop.evaluate("() => new Promise(requestAnimationFrame)")
+    selected = shop.locator(".suggest-option[aria-selected=true]")
+    expect(selected).to_have_count(1 if key == "ArrowDown" else 0)
+    expect(shop.locator(".suggest-list")).to_be_visible(visible=key == "ArrowDown")
 
 
 def test_a_pack_that_another_key_has_signed_is_not_used(

@@ -52,7 +52,7 @@ const STYLE = `
     border: 1px solid color-mix(in srgb, currentColor 40%, transparent);
     border-radius: 8px;
     background: var(--askfirst-background, Canvas);
-    box-shadow: 0 6px 20px rgb(0 0 0 / 25%);
+    box-shadow: 0 6px 20px #0004;
   }
   .suggest-option { padding: 8px 10px; border-radius: 6px; cursor: pointer; overflow-wrap: anywhere; }
   .suggest-option:hover, [aria-selected="true"] { background: color-mix(in srgb, currentColor 10%, transparent); }
@@ -274,8 +274,8 @@ class Box {
     }
   }
 
-  // In whatever order the network delivers answers, only the answer to the last question is shown. At a pause, the
-  // sentence encoder reads the text; the list stays as it is if it is in use or was closed, or if nothing changes.
+  // In whatever order the network delivers answers, only the answer to the last question is shown. A list for the same
+  // text, from a pack or before a pause at which the sentence encoder reads it, stays while it is in use or closed.
   async ask(settled = 0) {
     const query = this.query();
     const turn = (this.turn += 1);
@@ -290,8 +290,9 @@ class Box {
     if (turn !== this.turn || !this.box) return;
     if (!this.field.isConnected) return this.remove();
     const seen = JSON.stringify(answer, SEEN);
-    const isInUse = this.items.length && (this.box.hidden || this.active >= 0 || this.list.matches(":hover"));
-    if (settled && (!answer || isInUse || seen === this.seen)) return;
+    const isOpen = !this.box.hidden && this.active < 0 && !this.list.matches(":hover");
+    if (this.items.length && this.answered === query && !isOpen) return;
+    if (settled && (!answer || seen === this.seen)) return;
     this.seen = seen;
     try {
       this.show(answer || this.companion?.local(query));

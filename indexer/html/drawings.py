@@ -12,6 +12,7 @@ from xml.parsers import expat
 
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
+_XML = "http://www.w3.org/XML/1998/namespace"
 
 _ELEMENTS = frozenset(
     {
@@ -32,15 +33,21 @@ _IGNORED_NAMESPACES = frozenset(
         "http://purl.org/dc/elements/1.1/",
     }
 )
-_OWN_REFERENCE = re.compile(r"\s*#")
-_OWN_PICTURE = re.compile(r"\s*data:image/(?:png|jpeg|gif|webp);base64,")
+_REFERENCES = frozenset({"href", f"{_XLINK} href"})
+#: The portal serves drawings as UTF-8, whatever they declare.
+_ENCODINGS = frozenset({"utf-8", "us-ascii"})
+#: Exactly the id: browsers decode "%61", and remove line breaks.
+_OWN_REFERENCE = re.compile(r"#[\w.:-]+")
+_OWN_PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/=\s]*")
 #: A style sheet could load a file in one of these ways; an escape could hide them.
-_LOADING_STYLE = re.compile(r"@import|\\|url\((?!\s*[\"']?\s*#)|image-set\(", re.IGNORECASE)
+_LOADING_STYLE = re.compile(
+    r"@import|\\|url\((?![ \t\r\n]*[\"']?[ \t\r\n]*#)|\b(?:image|image-set|src)\(", re.IGNORECASE
+)
 
 
 def is_drawing(data: bytes) -> bool:
-    """Whether ``data`` is an SVG file without scripts, links, HTML, document type, and addresses of
-    other files.
+    """Whether ``data`` is an SVG file without scripts, links, HTML, a document type and addresses
+    of other files.
 
     >>> is_drawing(b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>')
     True
@@ -52,6 +59,7 @@ def is_drawing(data: bytes) -> bool:
 
     check = _Check()
     parser = expat.ParserCreate(namespace_separator=" ")
+    parser.XmlDeclHandler = _check_encoding
     parser.StartElementHandler = check.start
     parser.EndElementHandler = check.end
     parser.CharacterDataHandler = check.text
@@ -73,6 +81,21 @@ def _refuse(*_: object) -> None:
     raise _RefusedError
 
 
+def _check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
+    if encoding is not None and encoding.lower() not in _ENCODINGS:
+        _refuse()
+
+
+def _runs_or_loads(element: str, attribute: str, value: str) -> bool:
+    """Whether an attribute could run something or load another file."""
+    if attribute in _REFERENCES:
+        own = _OWN_PICTURE if element == "image" else _OWN_REFERENCE
+        return own.fullmatch(value) is None
+    # With a base of its own, "#a" would be in another file.
+    is_handler, is_base = attribute.lower().startswith("on"), attribute == f"{_XML} base"
+    return is_handler or is_base or _LOADING_STYLE.search(value) is not None
+
+
 class _Check:
     """What the parser reports; raises _RefusedError. ``styles`` is the text of style sheets."""
 
@@ -91,6 +114,8 @@ class _Check:
         return not self._used.isdisjoint(self._using)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
+        if self._in_style:  # a style sheet is text
+            _refuse()
         self._open.append(attributes.get("id", ""))
         namespace, _, element = name.rpartition(" ")
         if namespace in _IGNORED_NAMESPACES:
@@ -99,20 +124,14 @@ class _Check:
             _refuse()
 
         self._in_style = element == "style"
-        own = _OWN_PICTURE if element == "image" else _OWN_REFERENCE
         for attribute, value in attributes.items():
             if attribute.rpartition(" ")[0] in _IGNORED_NAMESPACES:
                 continue
-            if attribute.lower().startswith("on"):
+            if _runs_or_loads(element, attribute, value):
                 _refuse()
-            if attribute in ("href", f"{_XLINK} href"):
-                if not own.match(value):
-                    _refuse()
-                if element == "use":
-                    self._used.add(value.strip().removeprefix("#"))
-                    self._using.update(filter(None, self._open))
-            elif _LOADING_STYLE.search(value):
-                _refuse()
+            if element == "use" and attribute in _REFERENCES:
+                self._used.add(value.removeprefix("#"))
+                self._using.update(filter(None, self._open))
 
     def end(self, _name: str) -> None:
         self._open.pop()

@@ -24,6 +24,7 @@ DRAWINGS = [
         ' xmlns:i="http://www.inkscape.org/namespaces/inkscape"', "<i:grid/><g i:label='a\\b'/>"
     ),
     "\ufeff<?xml version='1.0' encoding='UTF-8'?>\n<!-- A -->\n" + SVG.format("", "<rect/>"),
+    "<?xml version='1.0' standalone='no'?>" + SVG.format("", "<rect/>"),
 ]
 
 REFUSED = [
@@ -42,13 +43,24 @@ REFUSED = [
     SVG.format("", "<use xlink:href='data:image/svg+xml,a'/>"),
     SVG.format("", "<image href='https://example.com/a.png'/>"),
     SVG.format("", "<image href='data:image/svg+xml;base64,AAAA'/>"),
+    SVG.format("", "<use href='\u00a0#a'/>"),
+    SVG.format(" xml:base='https://example.com/'", "<use href='#a'/>"),
     SVG.format("", "<rect fill='url(https://example.com/a)'/>"),
+    SVG.format("", "<rect fill='url(\u00a0#a)'/>"),
     SVG.format("", "<rect style='fill: URL( \"//example.com/a\")'/>"),
     SVG.format("", "<style>@import 'https://example.com/a.css';</style>"),
     SVG.format("", "<style>@im<!-- -->port 'https://example.com/a.css';</style>"),
+    SVG.format("", "<style>rect {}<title/>@import 'https://example.com/a.css';</style>"),
+    SVG.format("", "<style>rect { mask: src('https://example.com/a') }</style>"),
     SVG.format("", "<style>rect { fill: \\75rl(https://example.com/a) }</style>"),
     SVG.format("", "<g id='a'><path/></g><g id='b'><use href='#a'/></g><use href='#b'/>"),
     SVG.format("", "<use id='a' href='#b'/><use href='#a'/>"),
+    SVG.format("", "<use id='a' href='#b'/><use href='#%61'/>"),
+    SVG.format("", "<use id='ab' href='#c'/><use href='#a&#10;b'/>"),
+    "<?xml version='1.0' encoding='iso-8859-1'?>" + SVG.format("", ""),
+    "<?xml version='1.0' encoding='gbk'?>" + SVG.format("", ""),
+    "<?xml version='1.0' encoding='UTF-7'?>" + SVG.format("", ""),
+    "<?xml version='1.0' encoding='x-unknown'?>" + SVG.format("", ""),
     "<?xml-stylesheet href='https://example.com/a.css'?>" + SVG.format("", ""),
     "<!DOCTYPE svg [<!ENTITY a '<script/>'>]>" + SVG.format("", "&a;"),
     "<html><body>" + SVG.format("", "<path/>") + "</body></html>",

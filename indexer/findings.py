@@ -96,7 +96,7 @@ MESSAGES: Mapping[str, Message] = MappingProxyType({
         "Image skipped: target not found inside {root}: {target}.", Rule.IMAGE, _FIX_IMAGE
     ),
     "image-format": Message(
-        "Image skipped: {target} is not a PNG, JPEG, GIF or WebP image, nor an SVG image that "
+        "Image skipped: {target} is neither a PNG, JPEG, GIF or WebP image nor an SVG image that "
         "contains only shapes and text.",
         Rule.IMAGE,
         _FIX_IMAGE,

@@ -146,7 +146,7 @@ class Display(Protocol):
 
     def answer(self, document: int, shown: int, *, confidence: float) -> Answer | None:
         """The part of a document that clearly answers the query, word for word; None if none does.
-        ``shown`` is the passage to show, ``confidence`` that the document answers.
+        ``shown`` is the passage to show, ``confidence`` the probability that the document answers.
         """
 
 

@@ -186,8 +186,9 @@ ALONE = 1.5  # where its own log-odds are higher than these: it is only that oth
 #: shown in its place.
 AS_GOOD = 0.9
 SURE = 0.65  # a suggestion of this confidence is quoted above the list
-LIKELY = 0.75  # a page of this confidence that is so short that all of it is quoted, and
-CERTAIN = 0.9  # another page of one passage, are quoted whatever their titles ask
+#: From these confidences on, a page of one passage is quoted even if its title asks something else:
+#: where it is short enough to be quoted whole, and where it is not.
+LIKELY, CERTAIN = 0.75, 0.9
 CLEAR = 0.6  # unless another has more than this share of its confidence: then either may answer
 
 COMPLETIONS = 100  # most frequent words that a prefix may stand for

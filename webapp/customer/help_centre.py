@@ -127,17 +127,18 @@ def search_results(query: str) -> Results:
         version=request.args.get("version") or None,
         page=page_number(),
         per_page=PER_PAGE,
-        operators=are_operators(request.args.get("operators", "1")),
+        operators=reads_operators(),
         sort=request.args.get("sort") or "best",
         language=language(),
         trial=centre().experiments.trial(now()),
     )
 
 
-def are_operators(value: str) -> bool:
-    """Whether quotation marks and other signs of a search are operators; in the title of a ticket,
-    they are plain text. Raises Invalid.
+def reads_operators() -> bool:
+    """Whether the address asks to read quotation marks and other signs as operators, which they are
+    not in the title of a ticket. Raises Invalid.
     """
+    value = request.args.get("operators", "1")
     if value not in ("0", "1"):
         raise Invalid("operators must be 0 or 1.", field="operators")
     return value == "1"

@@ -65,7 +65,7 @@ class PassageMeanings:
 
     @classmethod
     def in_file(cls, folder: Path, segment: Segment) -> Self | None:
-        """The same of all passages in the file of the segment, those of deleted documents too."""
+        """The same for all passages in the segment's file, including those of deleted documents."""
         file = folder / segment_file(segment.name, MEANINGS_FILE)
         if not segment.name or not file.exists():
             return None
@@ -88,13 +88,13 @@ class PassageMeanings:
         )
 
     def save(self, path: Path, segment: Segment) -> None:
-        """Write them beside the ``segment`` whose passages they are of."""
+        """Write them beside the ``segment`` to whose passages they belong."""
         arrays: Arrays = {
             "meanings": self.rows,
             "meaning_drafts": self.drafts,
             "meaning_keys": self.keys,
         }
-        if segment.file.deleted.size:  # they have a place in each file of the segment
+        if segment.file.deleted.size:  # which keep their places in the files of the segment
             for name, values in arrays.items():
                 arrays[name] = np.zeros(
                     (segment.file.passages_in_file, *values.shape[1:]), values.dtype

@@ -209,7 +209,7 @@ class HitDisplay:
 
         It is looked for in the passage that is ``shown``, in the one that is closest in meaning to
         the query, and at the beginnings of their sections. A thread without an accepted answer
-        never answers. ``confidence`` is that the document answers.
+        never answers. ``confidence`` is the probability that it answers.
         """
         card = self._texts.card(document)
         if card.solved is False:

@@ -107,8 +107,8 @@ class Manifest:
 
     @property
     def is_earlier(self) -> bool:
-        """Whether an earlier version wrote an index that lacks something for which pages are found
-        today. The next build writes it anew.
+        """Whether the index lacks something by which pages are found today, because an earlier
+        version wrote it. The next build writes it anew.
         """
         return self.format not in CARRIED_FORMATS
 

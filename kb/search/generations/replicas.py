@@ -213,8 +213,8 @@ def _parsed(store: BlobStore, name: str, manifest_text: str) -> Manifest:
 
 
 def _remove_surplus(store: BlobStore, keep: int, *, at_once: bool) -> None:
-    """Records of all but the newest ``keep``, and then the files that no record has, unless
-    a pull that has begun may need them.
+    """Remove the records of all but the newest ``keep``, and then the files that no record has:
+    those that a pull that has begun may need stay for now, unless all have to go ``at_once``.
     """
     records = sorted((name for name, _ in store.names("generations/")), reverse=True)
     for name in records[keep:]:

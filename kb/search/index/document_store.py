@@ -50,10 +50,10 @@ SEGMENT, _SEGMENT_BYTES = 512, 8 * 1024 * 1024
 #: A smaller segment (in documents) is written again with what comes next, and one of which a larger
 #: share is deleted is written again without these.
 _SMALL, _MOST_DELETED = 64, 0.25
-#: How many of the other segments with deleted documents each publish writes again, and one more for
-#: so many in which it deletes. A page that is edited or removed needs one of these, so the others
-#: work off what a publish of many has left; and where each publish edits 1 % of all documents, no
-#: segment waits until too large a share of it is deleted, as all would on the same day.
+#: How many of the other segments with deleted documents each publish writes again, and of how many
+#: in which it deletes it writes one more again. An edit of one page needs one, so that the other
+#: gradually clears what a publish of many pages left. Where each publish edits 1 % of all
+#: documents, the additional ones keep the segments from all reaching the share above on one day.
 _CLEANED, _CLEANED_FOR = 2, 32
 _SEGMENT_NAME = "documents-{:06}.arrays"
 _KEYS_NAME = "keys-{:06}.arrays"
@@ -139,8 +139,8 @@ def _segments_to_link(
     in_file: Sequence[int], then: Sequence[int], now: Sequence[int]
 ) -> list[bool]:
     """Which segments are taken over as they are, with their deleted documents; the others are
-    written again without these: small ones, those of which much is deleted, and of the rest a few
-    of which most documents are.
+    written again without these: small ones, those of which much is deleted, and a few of the rest,
+    those with the most deleted documents.
 
     ``in_file`` is how many documents the file of each has; so many were not deleted ``then``, in
     the previous store, and are not ``now``.

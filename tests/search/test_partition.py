@@ -123,6 +123,18 @@ def test_a_whole_word_at_the_end_of_a_finished_text_is_no_beginning() -> None:
     assert not term.prefix
 
 
+@pytest.mark.parametrize("cut", ["refu", "refund not rece"])
+def test_the_beginning_of_a_word_is_not_respelled(cut: str) -> None:
+    """Both are a letter away from "reçu", French for a receipt: an invoice."""
+    found = partition_of(
+        [document("doc/a", "Refund not received"), document("doc/b", "Invoices for your order")]
+    )
+    for prefix in (True, False):
+        query = found.expand(cut, prefix=prefix)
+        assert query.text == cut
+        assert (found.bm25.score_all(query.terms) > 0).tolist() == [True, False]
+
+
 def test_an_unknown_word_is_read_as_its_nearest_neighbour() -> None:
     found = partition_of(
         [

@@ -89,7 +89,7 @@ class QueryExpander:
 
     def _respelled(self, text: str, lexicon: Lexicon) -> str:
         """``text``, with each word that no document here has as it was meant: with the apostrophe
-        that it lacks, or as the lexicon spells it.
+        that it lacks, or as the lexicon spells it. The beginning of a word is not mistyped.
         """
         typed = text.split(" ")
         words = [word.lower() for word in typed]
@@ -101,12 +101,16 @@ class QueryExpander:
             word: other
             for word, other in lexicon.respelled(others).items()
             if not self._corrections.of(word)
+            and not (word == words[-1] and self._begins_another(word, lexicon))
         }
         if not respelled:
             return text
         return " ".join(
             [respelled.get(word, as_typed) for word, as_typed in zip(words, typed, strict=True)]
         )
+
+    def _begins_another(self, word: str, lexicon: Lexicon) -> bool:
+        return not lexicon.is_short_form(word) and self._prefix_term(word) is not None
 
     def _readings(self, typed: TypedText, lexicon: Lexicon) -> list[Reading]:
         """The entries of the lexicon in a text; and pairs of words that are written as one."""

@@ -24,6 +24,10 @@ _FIX_IMAGE = (
     "Correct the path. PNG, JPEG, GIF and WebP images are shown, and SVG images that contain only "
     "shapes and text."
 )
+_FIX_DRAWING = (
+    "Correct or remove that, or save the picture as PNG. SVG images are shown if they contain only "
+    "shapes, text and styles."
+)
 _FIX_INCLUDE = "Correct the path of the included file."
 _FIX_FRONT_MATTER = "Correct the front matter."
 _NAME_AUDIENCE = (
@@ -96,10 +100,12 @@ MESSAGES: Mapping[str, Message] = MappingProxyType({
         "Image skipped: target not found inside {root}: {target}.", Rule.IMAGE, _FIX_IMAGE
     ),
     "image-format": Message(
-        "Image skipped: {target} is neither a PNG, JPEG, GIF or WebP image nor an SVG image that "
-        "contains only shapes and text.",
+        "Image skipped: {target} is not a PNG, JPEG, GIF, WebP or SVG image.",
         Rule.IMAGE,
         _FIX_IMAGE,
+    ),
+    "drawing-refused": Message(
+        "Image skipped: the SVG file {target} contains {found}.", Rule.IMAGE, _FIX_DRAWING
     ),
     "include-not-found": Message(
         "Include skipped: target not found inside {root}: {target}.", Rule.INCLUDE, _FIX_INCLUDE

@@ -33,6 +33,9 @@ _IGNORED_NAMESPACES = frozenset(
         "http://purl.org/dc/elements/1.1/",
     }
 )
+_FIRST_BYTES = 4096  # where an SVG file begins, after comments
+_SVG_TYPE = "-//W3C//DTD SVG"
+_STYLE_THAT_LOADS = "a style that could load a file: @import, url(), image(), or a backslash"
 _REFERENCES = frozenset({"href", f"{_XLINK} href"})
 #: The portal serves drawings as UTF-8, whatever they declare.
 _ENCODINGS = frozenset({"utf-8", "us-ascii"})
@@ -46,54 +49,84 @@ _LOADING_STYLE = re.compile(
 
 
 def is_drawing(data: bytes) -> bool:
-    """Whether ``data`` is an SVG file without scripts, links, HTML, a document type and addresses
-    of other files.
+    """Whether ``data`` is an SVG file without scripts, links, HTML, declarations and addresses of
+    other files.
 
     >>> is_drawing(b'<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9"/></svg>')
     True
     >>> is_drawing(b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>')
     False
     """
-    if b"<svg" not in data[:4096]:
-        return False
+    return b"<svg" in data[:_FIRST_BYTES] and what_is_refused(data) is None
 
+
+def what_is_refused(data: bytes) -> str | None:
+    """The first thing in an SVG file that is no part of a drawing, in words; None in a drawing.
+
+    >>> what_is_refused(b'<svg xmlns="http://www.w3.org/2000/svg">\\n<script/></svg>')
+    '<script> (line 2)'
+    """
     check = _Check()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.XmlDeclHandler = _check_encoding
     parser.StartElementHandler = check.start
     parser.EndElementHandler = check.end
     parser.CharacterDataHandler = check.text
-    # Entities could expand without end, and processing instructions could name a style sheet.
-    parser.StartDoctypeDeclHandler = _refuse
-    parser.ProcessingInstructionHandler = _refuse
+    parser.StartDoctypeDeclHandler = _check_document_type
+    parser.ProcessingInstructionHandler = _refuse_instruction
     try:
         parser.Parse(data, True)
-    except (expat.ExpatError, _RefusedError):
-        return False
-    return not (check.uses_nested or _LOADING_STYLE.search("".join(check.styles)))
+    except expat.ExpatError as error:
+        return f"an XML error ({error})"
+    except _RefusedError as error:
+        return f"{error} (line {parser.CurrentLineNumber})"
+    if check.uses_nested:
+        return "<use> of something that contains <use>"
+    return _STYLE_THAT_LOADS if _LOADING_STYLE.search("".join(check.styles)) else None
 
 
 class _RefusedError(Exception):
-    """The file is not a drawing."""
-
-
-def _refuse(*_: object) -> None:
-    raise _RefusedError
+    """The file is not a drawing: it has what the message names."""
 
 
 def _check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
     if encoding is not None and encoding.lower() not in _ENCODINGS:
-        _refuse()
+        raise _RefusedError("an encoding other than UTF-8")
 
 
-def _runs_or_loads(element: str, attribute: str, value: str) -> bool:
-    """Whether an attribute could run something or load another file."""
+def _check_document_type(
+    _name: str, _system: str | None, public: str | None, has_declarations: int
+) -> None:
+    # Many programs name the document type of SVG, which nobody loads. Declared entities could
+    # expand without end, and browsers know those of some other types.
+    if has_declarations:
+        raise _RefusedError("a document type with declarations")
+    if not (public or "").startswith(_SVG_TYPE):
+        raise _RefusedError("a document type other than that of SVG")
+
+
+def _check_element(namespace: str, element: str) -> None:
+    if not namespace and element in _ELEMENTS:
+        raise _RefusedError(f'no xmlns="{_SVG}"')
+    if namespace != _SVG or element not in _ELEMENTS:
+        raise _RefusedError(f"<{element}>")
+
+
+def _check_attribute(element: str, attribute: str, value: str) -> None:
+    """No attribute could run something or load another file."""
     if attribute in _REFERENCES:
         own = _OWN_PICTURE if element == "image" else _OWN_REFERENCE
-        return own.fullmatch(value) is None
+        if not own.fullmatch(value):
+            raise _RefusedError(f"the address of another file in <{element}>")
     # With a base of its own, "#a" would be in another file.
-    is_handler, is_base = attribute.lower().startswith("on"), attribute == f"{_XML} base"
-    return is_handler or is_base or _LOADING_STYLE.search(value) is not None
+    elif attribute.lower().startswith("on") or attribute == f"{_XML} base":
+        raise _RefusedError(f"the attribute {attribute.rpartition(' ')[2]}")
+    elif _LOADING_STYLE.search(value):
+        raise _RefusedError(_STYLE_THAT_LOADS)
+
+
+def _refuse_instruction(target: str, _data: str) -> None:
+    raise _RefusedError(f"<?{target}?>")  # could name a style sheet
 
 
 class _Check:
@@ -114,21 +147,19 @@ class _Check:
         return not self._used.isdisjoint(self._using)
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        if self._in_style:  # a style sheet is text
-            _refuse()
+        if self._in_style:
+            raise _RefusedError("an element in <style>")
         self._open.append(attributes.get("id", ""))
         namespace, _, element = name.rpartition(" ")
         if namespace in _IGNORED_NAMESPACES:
             return
-        if namespace != _SVG or element not in _ELEMENTS:
-            _refuse()
+        _check_element(namespace, element)
 
         self._in_style = element == "style"
         for attribute, value in attributes.items():
             if attribute.rpartition(" ")[0] in _IGNORED_NAMESPACES:
                 continue
-            if _runs_or_loads(element, attribute, value):
-                _refuse()
+            _check_attribute(element, attribute, value)
             if element == "use" and attribute in _REFERENCES:
                 self._used.add(value.removeprefix("#"))
                 self._using.update(filter(None, self._open))

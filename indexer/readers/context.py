@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from indexer.findings import Finding, make_finding
-from indexer.html.drawings import is_drawing
+from indexer.html.drawings import is_drawing, what_is_refused
 from indexer.readers import frontmatter
 from indexer.readers.access import is_unpublished, page_audience
 from indexer.readers.site_index import TITLE_LINK, SiteIndex, SitePage, portal_fragment
@@ -258,7 +258,11 @@ class ReadContext:
         data = _read_bytes(file)
         suffix = image_suffix(data)
         if suffix is None:
-            self.note("image-format", target=src)
+            found = what_is_refused(data) if file.lower().endswith(".svg") else None
+            if found:
+                self.note("drawing-refused", target=src, found=found)
+            else:
+                self.note("image-format", target=src)
             return None
 
         name = f"{hashlib.blake2b(data, digest_size=8).hexdigest()}.{suffix}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.html.drawings import is_drawing
+from indexer.html.drawings import is_drawing, what_is_refused
 from indexer.readers.context import image_suffix
 from tests.indexer.conftest import Read, codes
 
@@ -23,6 +23,8 @@ DRAWINGS = [
     SVG.format(
         ' xmlns:i="http://www.inkscape.org/namespaces/inkscape"', "<i:grid/><g i:label='a\\b'/>"
     ),
+    '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" '
+    '"http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">' + SVG.format("", "<path/>"),
     "\ufeff<?xml version='1.0' encoding='UTF-8'?>\n<!-- A -->\n" + SVG.format("", "<rect/>"),
     "<?xml version='1.0' standalone='no'?>" + SVG.format("", "<rect/>"),
 ]
@@ -61,6 +63,7 @@ REFUSED = [
     "<?xml version='1.0' encoding='gbk'?>" + SVG.format("", ""),
     "<?xml version='1.0' encoding='UTF-7'?>" + SVG.format("", ""),
     "<?xml version='1.0' encoding='x-unknown'?>" + SVG.format("", ""),
+    '<!DOCTYPE svg PUBLIC "-//W3C//DTD XHTML 1.0 Strict//EN" "">' + SVG.format("", ""),
     "<?xml-stylesheet href='https://example.com/a.css'?>" + SVG.format("", ""),
     "<!DOCTYPE svg [<!ENTITY a '<script/>'>]>" + SVG.format("", "&a;"),
     "<html><body>" + SVG.format("", "<path/>") + "</body></html>",
@@ -83,4 +86,23 @@ def test_an_article_shows_a_drawing(read: Read) -> None:
     assert document.html.count("<img") == 1
     assert 'alt="A drawing" src="/media/' in document.html
     assert document.html.count('.svg"') == 1
-    assert codes(findings) == ["image-format"]
+    assert codes(findings) == ["drawing-refused"]
+    assert findings[0].sentence == "Image skipped: the SVG file b.svg contains <script> (line 1)."
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("<svg/>", 'no xmlns="http://www.w3.org/2000/svg" (line 1)'),
+        (SVG.format("", "\n<rect>"), "an XML error (mismatched tag: line 2, column 8)"),
+        (SVG.format("", "\n<filter/>"), "<filter> (line 2)"),
+        (SVG.format(" onload='alert(1)'", ""), "the attribute onload (line 1)"),
+        (SVG.format("", "<use href='b.svg#b'/>"), "the address of another file in <use> (line 1)"),
+        (
+            "<!DOCTYPE svg [<!ENTITY a 'b'>]>" + SVG.format("", "&a;"),
+            "a document type with declarations (line 1)",
+        ),
+    ],
+)
+def test_the_report_names_what_is_in_the_way(text: str, found: str) -> None:
+    assert what_is_refused(text.encode()) == found

@@ -47,7 +47,7 @@ def test_images_are_copied_under_the_name_of_their_content(read: Read, tmp_path:
     assert 'alt="A dialog"' in html
     assert "A dialog Title" in documents[0].text()
     assert 'href="https://example.com/c.png"' in html
-    assert codes(findings) == ["image-format", "image-not-found"]
+    assert codes(findings) == ["drawing-refused", "image-not-found"]
 
 
 def test_includes_are_put_in_and_never_leave_the_root(read: Read, root: object) -> None:

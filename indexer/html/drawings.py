@@ -85,6 +85,11 @@ def what_is_refused(data: bytes) -> str | None:
     return _STYLE_THAT_LOADS if _LOADING_STYLE.search("".join(check.styles)) else None
 
 
+def has_dark_colours(data: bytes) -> bool:
+    """Whether a drawing looks different on dark pages, by a style sheet of its own."""
+    return b"prefers-color-scheme" in data
+
+
 class _RefusedError(Exception):
     """The file is not a drawing: it has what the message names."""
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from indexer.findings import Finding, make_finding
-from indexer.html.drawings import is_drawing, what_is_refused
+from indexer.html.drawings import has_dark_colours, is_drawing, what_is_refused
 from indexer.readers import frontmatter
 from indexer.readers.access import is_unpublished, page_audience
 from indexer.readers.site_index import TITLE_LINK, SiteIndex, SitePage, portal_fragment
@@ -268,7 +268,9 @@ class ReadContext:
         name = f"{hashlib.blake2b(data, digest_size=8).hexdigest()}.{suffix}"
         if self.site_index.media:
             _write_once(Path(self.site_index.media) / name, data)
-        return f"/media/{name}"
+        # Pages show other drawings on white (customer.css).
+        is_dark = suffix == "svg" and has_dark_colours(data)
+        return f"/media/{name}#dark" if is_dark else f"/media/{name}"
 
     def _resolve(self, path: str, beside: str, *, search_parents: bool) -> str | None:
         """The real file that ``path`` means beside ``beside``; None outside the limit."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from indexer.html.drawings import is_drawing, what_is_refused
+from indexer.publish.media import image_names
 from indexer.readers.context import image_suffix
 from tests.indexer.conftest import Read, codes
 
@@ -88,6 +91,14 @@ def test_an_article_shows_a_drawing(read: Read) -> None:
     assert document.html.count('.svg"') == 1
     assert codes(findings) == ["drawing-refused"]
     assert findings[0].sentence == "Image skipped: the SVG file b.svg contains <script> (line 1)."
+
+
+def test_the_address_of_a_drawing_says_that_it_has_colours_for_dark_pages(read: Read) -> None:
+    """Others are shown on white there."""
+    others = {"a.svg": DRAWINGS[0].encode(), "b.svg": DRAWINGS[1].encode()}
+    [document], _ = read("doc", "a.md", "# A\n\n![A](a.svg) ![B](b.svg)", **others)
+    assert re.findall(r'src="/media/[0-9a-f]+\.(.*?)"', document.html) == ["svg", "svg#dark"]
+    assert len(image_names(document.html)) == 2
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ def written(folder: Path, previous: DocumentStore | None, titles: dict[str, str]
     writer = StoreWriter(folder / STORE_FILE)
     if previous is not None:
         gone = {previous.row(document_id) for document_id in titles}
-        writer.carry_over(previous, np.array(sorted({*range(len(previous))} - gone)))
+        rows = sorted({*range(len(previous))} - gone)
+        writer.carry_over(previous, np.array(rows, dtype=np.int64))
     for document_id, title in titles.items():
         if title:
             writer.add(document(document_id, title))
@@ -119,6 +120,17 @@ def test_after_any_publishes_a_store_holds_what_a_new_one_holds(
             assert contents(store) == contents(anew)
             assert store.audience_counts() == anew.audience_counts()
             assert all(store.document(document_id) is None for document_id in gone)
+
+
+def test_a_store_may_become_empty_and_be_filled_again(tmp_path: Path) -> None:
+    titles = {f"doc/{number}": "Anchor" for number in range(20)}
+    with small_segments(cleaned=0):
+        store = written(tmp_path / "full", None, titles)
+        for step in ("removed", "removed-again"):
+            store = written(tmp_path / step, store, dict.fromkeys(titles, ""))
+            assert (len(store), store.segments, store.row("doc/1")) == (0, [], None)
+        store = written(tmp_path / "filled", store, titles)
+        assert contents(store) == contents(written(tmp_path / "anew", None, titles))
 
 
 def deleted_in(store: DocumentStore) -> int:

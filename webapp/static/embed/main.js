@@ -290,8 +290,8 @@ class Box {
     if (turn !== this.turn || !this.box) return;
     if (!this.field.isConnected) return this.remove();
     const seen = JSON.stringify(answer, SEEN);
-    const isOpen = !this.box.hidden && this.active < 0 && !this.list.matches(":hover");
-    if (this.items.length && this.answered === query && !isOpen) return;
+    const isIdle = !this.box.hidden && this.active < 0 && !this.list.matches(":hover");
+    if (this.items.length && this.answered === query && !isIdle) return;
     if (settled && (!answer || seen === this.seen)) return;
     this.seen = seen;
     try {

@@ -66,6 +66,8 @@ def main() -> None:
         what, folder, count = arguments.measure
         print(json.dumps(_MEASURES[what](Path(folder), int(count))))
         return
+    if arguments.write and len(arguments.sizes) < 2:
+        parser.error("--write needs two sizes, from which costs of others are calculated")
 
     compiled_loops()  # once for an installation, not for the first size
     with tempfile.TemporaryDirectory() as temporary:

@@ -125,8 +125,9 @@ class Results:
 
     ``facets`` maps kind, product, version and tag to ``{value: count}`` over all hits, not only
     this page. ``notes`` are sentences about how the query was read, such as an unclosed quotation
-    mark. ``looked_for`` is the line of a pasted log that was searched for. ``mixed`` results are
-    those of both rankings of an experiment.
+    mark. ``has_operators`` says that some of it was read as operators. ``looked_for`` is the line
+    of a pasted log that was searched for. ``mixed`` results are those of both rankings of an
+    experiment.
     """
 
     query: str
@@ -137,6 +138,7 @@ class Results:
     did_you_mean: str | None = None
     partial: bool = False
     notes: tuple[str, ...] = ()
+    has_operators: bool = False
     answer: Answer | None = None
     looked_for: str | None = None
     page: int = 1

@@ -377,6 +377,7 @@ class Snapshot:
             did_you_mean=None if parsed.operators else did_you_mean(parsed.words, query),
             partial=ranking.partial or not matched.in_time,
             notes=parsed.notes if matched.in_time else (*parsed.notes, _CUT_SHORT),
+            has_operators=bool(parsed.operators),
             answer=answer,
             looked_for=parsed.looked_for,
             page=page,

@@ -75,8 +75,17 @@ def test_a_misspelt_word_is_asked_about(portal: Portal, anyone: Browser) -> None
 
 def test_an_empty_result_leads_on_to_the_ticket_form_with_the_title(anyone: Browser) -> None:
     page = anyone.page("/search?q=qqzzxx+yyvv")
+    assert "search without operators" not in page
     assert 'href="/tickets/new?title=qqzzxx+yyvv"' in page
     assert 'value="qqzzxx yyvv"' in anyone.page("/tickets/new?title=qqzzxx+yyvv")
+
+
+def test_an_empty_result_of_operators_offers_to_search_without_them(anyone: Browser) -> None:
+    path = "/search?q=%22jam+paper%22+-urgent"
+    assert f'or <a href="{path}&amp;operators=0">search without operators</a>' in anyone.page(path)
+    page = anyone.page(f"{path}&operators=0")
+    assert "Clear a paper jam" in page
+    assert "search without operators" not in page
 
 
 def test_results_are_paged_and_a_page_that_is_none_is_refused(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 Paragraphs are separated by a blank line, code keeps its lines, pictures are represented by their
 alternative text. What is a list, a code sample or a table is told beside the text. Quotations of
-other posts (``QUOTED``) are left out.
+other posts (``QUOTED``) and struck-through text are left out.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from kb.search.documents import Region, RegionKind, Section
 #: The attribute of a quotation that is shown, but not indexed a second time.
 QUOTED = "data-quoted"
 
+#: What no longer holds: quoted as plain text, it would say the opposite.
+_STRUCK_THROUGH = frozenset({"del", "s"})
 _BLANK_LINE = "\n\n"
 _SECTION_HEADINGS = ("h1", "h2", "h3", "h4")
 _REGION_KINDS = {
@@ -46,7 +48,7 @@ def to_sections(root: Element, *, split: bool = True) -> Iterator[Section]:
 
     for event, element in etree.iterwalk(root, events=("start", "end")):
         tag = element.tag
-        if event == "start" and skipped is None and element.get(QUOTED) is not None:
+        if event == "start" and skipped is None and _is_left_out(element):
             skipped = element
         if skipped is not None:
             if event == "end" and element is skipped:
@@ -73,6 +75,10 @@ def to_sections(root: Element, *, split: bool = True) -> Iterator[Section]:
     text, regions = writer.take()
     if text or has_headings:
         yield Section(anchor, tuple(heading for _, heading in path), text, regions)
+
+
+def _is_left_out(element: Element) -> bool:
+    return element.tag in _STRUCK_THROUGH or element.get(QUOTED) is not None
 
 
 class _Writer:

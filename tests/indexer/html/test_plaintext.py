@@ -26,6 +26,13 @@ def test_lists_code_and_tables_are_told_beside_the_text() -> None:
     ]
 
 
+def test_text_that_is_struck_through_is_no_text() -> None:
+    (section,) = _sections(
+        "<p>For a week. <del>It <b>costs</b> 2 euros.</del> <s>Or 3.</s> Free.</p>"
+    )
+    assert section.text == "For a week. Free."
+
+
 def test_a_heading_within_a_list_divides_the_list() -> None:
     first, second = _sections("<ul><li>one<h2>Part</h2>two</li></ul><p>end</p>")
     assert _regions(first) == [("list", "one")]

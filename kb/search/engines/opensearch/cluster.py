@@ -123,9 +123,9 @@ class Cluster:
         except Exception as error:  # anything but the answer of a healthy cluster
             self.breaker.timed_out()
             is_new = not self.failure
-            self.failure = f"OpenSearch at {self.address} does not answer ({_reason(error)})."
+            self.failure = f"OpenSearch at {self.address} cannot be used: {_reason(error)}."
             if is_new:
-                LOG.warning("%s The local index is used until it does.", self.failure)
+                LOG.warning("%s The local index is used until it answers.", self.failure)
             raise NoAnswer from error
         self.breaker.answered()
         if self.failure:
@@ -334,8 +334,8 @@ def _reason(error: Exception) -> str:
     if status in (401, 403):
         return "it does not accept the user or the password in KB_OPENSEARCH"
     if isinstance(status, int):
-        told = getattr(error, "error", "")
-        return f"it answered with status {status}" + (f" ({told})" if told else "")
+        kind = str(getattr(error, "error", ""))
+        return f"it answered with status {status}" + (f" ({kind})" if kind.isidentifier() else "")
     names = {
         "ConnectionTimeout": "it does not answer in time",
         "TimeoutError": "it does not answer in time",

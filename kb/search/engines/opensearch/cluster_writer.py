@@ -110,7 +110,14 @@ class ClusterIndexWriter:
         return self._builder.previous
 
     def __enter__(self) -> Self:
-        self._cluster.check()
+        try:
+            self._cluster.check()
+        except Unavailable as error:
+            raise Unavailable(
+                f"{error.sentence} Nothing was published. Check OpenSearch and KB_OPENSEARCH, then "
+                "run `kb index` again.",
+                retry_after=error.retry_after,
+            ) from error
         self._builder.__enter__()
         with contextlib.suppress(Unavailable):  # tried again at the next build
             self._delete_unused()

@@ -32,6 +32,9 @@ BLOCKS = ("cluster_block_exception", "index_create_block_exception")
 PASSWORD = "hidden-word"  # not a secret: of no server
 
 
+PAGE = "<!doctype html>\n<title>Page not found</title>\n<p>This page does not exist.\n"
+
+
 class FakeCluster(BaseHTTPRequestHandler):
     """Behaves as ``mode`` says, with one mode for each test's own subclass."""
 
@@ -77,6 +80,8 @@ class FakeCluster(BaseHTTPRequestHandler):
             self.answer(int(self.mode), {"error": "no"})
         elif self.mode == "garbage":
             self.answer(200, "\0garbage")
+        elif self.mode == "no such page":
+            self.answer(404, PAGE)
         elif self.mode == "another service":
             self.answer(200, {"welcome": "to another service"})
         else:
@@ -213,6 +218,18 @@ def test_operators_get_a_sentence_without_the_password(
         writer.publish(ledger={}, settings={})
     assert PASSWORD not in raised.value.sentence
     assert engine.generations.published_name() == generation.name
+
+
+def test_a_page_of_another_server_is_not_printed(
+    data: Path, cluster: tuple[str, type[FakeCluster]]
+) -> None:
+    address, handler = cluster
+    handler.mode = "no such page"
+    engine = OpenSearchEngine(data, address)
+    assert Searcher(data, engine=engine, budget_ms=60_000).suggest("install", doubt=-math.inf).hits
+    sentence = engine.fallback()
+    assert "404" in sentence
+    assert not set("<>\n") & set(sentence)
 
 
 def test_a_command_waits_for_a_cluster_that_hangs_only_once(

@@ -402,10 +402,11 @@ def push(store: str, data: str | None, *, full: bool, as_json: bool) -> int:
     from kb.search.installation import search_engine
 
     settings = load_settings(data=data)
+    opened = open_store(store or settings.blob_address)
     transfer = replicas.push(
         search_engine(settings.data).generations,
         settings.data / MEDIA_FOLDER,
-        open_store(store or settings.blob_address),
+        opened,
         keep=settings.generations,
         full=full,
     )
@@ -413,7 +414,7 @@ def push(store: str, data: str | None, *, full: bool, as_json: bool) -> int:
         click.echo(json.dumps(transfer.json()))
     else:
         click.echo(
-            f"Generation {transfer.generation} is in the store: {transfer.files} files, "
+            f"Generation {transfer.generation} is in {opened}: {transfer.files} files, "
             f"{transfer.bytes:,} bytes were new."
         )
     return 0

@@ -247,6 +247,18 @@ def _product(data: Path) -> str:
     return searcher.article("doc/a", audience="public").product
 
 
+def test_a_push_says_where_the_index_is(tmp_path: Path) -> None:
+    """Without STORE and KB_BLOBS, that is a folder which no other machine may reach."""
+    data, page = tmp_path / "data", tmp_path / "a.md"
+    page.write_text("# Anvils\n\nAn anvil is heavy.\n", "utf-8")
+    _run(f"doc={page}", "--data", str(data))
+    assert (
+        str(tmp_path / "shared")
+        in _run("push", str(tmp_path / "shared"), "--data", str(data)).stdout
+    )
+    assert str(data) in _run("push", "--data", str(data)).stdout
+
+
 def test_a_pull_that_is_repeated_says_when_it_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

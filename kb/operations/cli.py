@@ -351,9 +351,13 @@ def move_rows(source: str, target: str, *, as_json: bool) -> None:
     total = sum(table.rows for table in tables)
     changed = sum(table.written + table.deleted for table in tables)
     click.echo(f"{total:,} rows are the same in both databases; {changed:,} were written now.")
+    how = "with KB_DATABASE set"
+    if not isinstance(_location(target), str):
+        how = f"without KB_DATABASE, and with KB_DATA={_location(target)}"
     if changed:
-        setting = "KB_DATABASE" if isinstance(_location(target), str) else "KB_DATA"
-        click.echo(f"Stop the portal, run the move once more, and start it with {setting} set.")
+        click.echo(f"Stop the portal, run the move once more, and start the portal {how}.")
+    else:
+        click.echo(f"If the portal was stopped before this move, start it {how}.")
 
 
 class _MoveProgress:

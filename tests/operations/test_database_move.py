@@ -172,6 +172,17 @@ def test_the_command_moves_and_the_check_finds_the_copy_sound(
     assert [fault for fault in checked["faults"] if "fsync" not in fault] == []
 
 
+def test_the_command_says_which_database_the_portal_then_uses(
+    source: Path, target: str, tmp_path: Path
+) -> None:
+    there = run("move", str(source), target).stdout
+    assert "with KB_DATABASE" in there
+    assert "with KB_DATABASE" in run("move", str(source), target).stdout  # nothing left to copy
+    back = run("move", target, str(tmp_path / "back")).stdout
+    assert "without KB_DATABASE" in back
+    assert f"KB_DATA={tmp_path / 'back'}" in back
+
+
 def test_the_check_of_sqlite_tells_of_a_missing_row(world: World) -> None:
     assert run("check", "--data", str(world.data)).exit_code == 0
     world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)

@@ -234,9 +234,15 @@ class _Count(click.ParamType[int]):
 
 
 @click.command()
-@click.option("--documents", type=_Count(), default="1e4", help="Articles and threads.")
-@click.option("--tickets", type=_Count(), default="1e5", help="All that are kept.")
-@click.option("--agents", type=_Count(), default="5", help="Who work at the same time.")
+@click.option(
+    "--documents", type=_Count(), default="1e4", show_default=True, help="Articles and threads."
+)
+@click.option(
+    "--tickets", type=_Count(), default="1e5", show_default=True, help="All that are kept."
+)
+@click.option(
+    "--agents", type=_Count(), default="5", show_default=True, help="Who work at the same time."
+)
 @click.option("--opensearch", is_flag=True, help="Also print what the cluster needs.")
 @json_option
 def size(documents: int, tickets: int, agents: int, *, opensearch: bool, as_json: bool) -> None:
@@ -254,7 +260,7 @@ def size(documents: int, tickets: int, agents: int, *, opensearch: bool, as_json
     each = " each" if required.machines > 1 else ""
     rows: tuple[tuple[str, str], ...] = (
         ("Arrangement", required.arrangement),
-        ("Machines", str(required.machines)),
+        ("Machines", f"{required.machines:,}"),
         ("Cores", f"{required.cores}{each}"),
         ("Memory", f"{required.memory / 1e9:,.0f} GB{each}"),
         ("Disk for the index", f"{_gigabytes(required.index_disk)}{each}"),
@@ -266,10 +272,11 @@ def size(documents: int, tickets: int, agents: int, *, opensearch: bool, as_json
         rows += (("Reading for meaning", f"{required.reading_hours:,.1f} hours of one core"),)
     if cluster:
         rows += (
-            ("OpenSearch, cores", str(cluster.cores)),
+            ("OpenSearch, cores", f"{cluster.cores:,}"),
             ("OpenSearch, disk", f"{_gigabytes(cluster.disk)} for each copy"),
-            ("OpenSearch, suggestion", f"{cluster.suggestion_ms} ms of CPU"),
+            ("OpenSearch, suggestion", f"{cluster.suggestion_ms:,} ms of CPU"),
         )
+    click.echo(f"For {documents:,} documents, {tickets:,} tickets and {agents:,} agents:\n")
     for name, value in rows:
         click.echo(f"{name + ':':26}{value}")
     click.echo(f"\nMeasured on {required.measured_on}.")

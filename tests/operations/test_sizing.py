@@ -95,6 +95,12 @@ def test_the_command_prints_what_it_has_calculated() -> None:
     assert printed["measured_on"] in shown.stdout
 
 
+def test_the_command_says_for_which_counts_it_calculates() -> None:
+    """Also those that nobody has given."""
+    shown = CliRunner().invoke(size, ["--documents", "1e6", "--agents", "7"]).stdout
+    assert {"1,000,000", "100,000", "7"} <= set(shown.splitlines()[0].split())
+
+
 def test_a_cluster_is_counted_beside_the_portal_machines() -> None:
     arguments = ["--documents", "1e6", "--opensearch"]
     printed = json.loads(CliRunner().invoke(size, [*arguments, "--json"]).stdout)

@@ -82,7 +82,8 @@ def drawn() -> str:
             f'<text x="{x:.0f}" y="{bottom + 22}" text-anchor="middle">{_short(count)}</text>'
         )
     parts.append(
-        f'<text x="{_WIDTH / 2:.0f}" y="{bottom + 46}" text-anchor="middle">documents</text>'
+        f'<text x="{_WIDTH / 2:.0f}" y="{bottom + 46}" text-anchor="middle">'
+        "documents (all scales are logarithmic)</text>"
     )
     return "\n".join([*parts, "</svg>", ""])
 

@@ -445,6 +445,7 @@ def pull(store: str, every: float | None, data: str | None, *, as_json: bool) ->
     generations = search_engine(settings.data).generations
     # The worker does the same, but a portal machine may have none.
     check = IndexCheck(partial(replicas.problems, generations))
+    failed = False
     while True:
         if every is not None:
             check.start_if_due(dt.datetime.now(dt.UTC))
@@ -458,13 +459,20 @@ def pull(store: str, every: float | None, data: str | None, *, as_json: bool) ->
         except KbError as error:
             if every is None or isinstance(error, Misconfigured):
                 raise
-            now = dt.datetime.now(dt.UTC)
-            click.echo(f"{now:%Y-%m-%d %H:%M:%S} UTC: {error.sentence}", err=True)
+            _log(error.sentence)
+            failed = True
         else:
+            if failed:
+                _log("The index can be pulled again.")
+            failed = False
             _tell_pulled(transfer, as_json=as_json, quiet=every is not None)
         if every is None:
             return 0
         time.sleep(every)
+
+
+def _log(sentence: str) -> None:
+    click.echo(f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC: {sentence}", err=True)
 
 
 def _tell_pulled(transfer: Transfer, *, as_json: bool, quiet: bool) -> None:

@@ -271,3 +271,27 @@ def test_a_pull_that_is_repeated_says_when_it_failed(
     time, _, sentence = line.partition(" UTC: ")
     assert dt.datetime.fromisoformat(time)
     assert str(tmp_path / "gone") in sentence
+
+
+def test_a_pull_that_is_repeated_says_when_it_works_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, page = tmp_path / "store", tmp_path / "a.md"
+    page.write_text("# Anvils\n\nAn anvil is heavy.\n", "utf-8")
+    _run(f"doc={page}", "--data", str(tmp_path / "first"))
+    _run("push", str(store), "--data", str(tmp_path / "first"))
+    store.rename(tmp_path / "unmounted")
+
+    def mount_or_stop(seconds: float) -> None:
+        if seconds != 77:  # while another part waits
+            return
+        if store.exists():
+            raise KeyboardInterrupt
+        (tmp_path / "unmounted").rename(store)
+
+    monkeypatch.setattr("time.sleep", mount_or_stop)
+    told = _run("pull", str(store), "--every", "77", "--data", str(tmp_path / "second"))
+    failure, again = told.stderr.strip().splitlines()
+    assert str(store) in failure
+    assert dt.datetime.fromisoformat(again.partition(" UTC: ")[0])
+    assert "live" in told.stdout

@@ -137,7 +137,7 @@ CONFIDENCE_READ = MappingProxyType(
         "behind": -0.78,
     }
 )
-CONFIDENCE_READ_BIAS = -4.77  # so that one threshold lets through as many as while typing
+CONFIDENCE_READ_BIAS = -4.8  # so that one threshold lets through as many as while typing
 #: The same for an index or a query without meanings; on the same scale, so that one threshold
 #: holds for all.
 CONFIDENCE_BY_WORDS = MappingProxyType(

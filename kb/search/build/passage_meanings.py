@@ -28,7 +28,7 @@ from kb.search.meaning.sentence_encoder import SentenceEncoder, installed_encode
 #: Files of this kind stand beside the segments of the document store.
 MEANINGS_FILE = "meanings"
 _BATCH = 64  # passages between two signs of progress
-_DRAFTED_AT_ONCE = 512
+_DRAFTED_AT_ONCE = 1_024
 
 TextHashes = NDArray[np.uint64]  # [passages]
 #: The texts of some passages, by their numbers in the forward index.
@@ -162,8 +162,9 @@ def _take_over(meanings: PassageMeanings, previous: PassageMeanings) -> NDArray[
 def _draft(
     meanings: PassageMeanings, numbers: NDArray[np.int64], texts_of: TextsOf, table: QueryTable
 ) -> None:
+    reader = table.reader()
     for batch in _batches(numbers.tolist(), _DRAFTED_AT_ONCE):
-        meanings.rows[batch] = table.directions(texts_of(batch))
+        meanings.rows[batch] = reader.directions(texts_of(batch))
 
 
 def first_of_each_audience(

@@ -177,6 +177,13 @@ def bytes_of(direction: NDArray[np.float32]) -> Vector8:
     return np.asarray(np.rint(direction * np.float32(127 / largest)), dtype=np.int8)
 
 
+def bytes_of_each(directions: NDArray[np.float32]) -> Vectors8:
+    """``bytes_of`` each row."""
+    largest = np.maximum(directions.max(axis=1), -directions.min(axis=1)).astype(np.float64)
+    factors = (127 / np.maximum(largest, 1e-9)).astype(np.float32)
+    return np.asarray(np.rint(directions * factors[:, None]), dtype=np.int8)
+
+
 class LatentTopics:
     """The directions of one partition; ``passages`` are those of its passages."""
 

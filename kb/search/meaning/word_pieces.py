@@ -16,6 +16,7 @@ from types import MappingProxyType
 VOCABULARY_FILE = Path(__file__).parent / "vocabulary.txt"
 UNKNOWN, FIRST, LAST = 100, 101, 102  # [UNK], [CLS], [SEP]
 _LONGEST_WORD = 100  # characters; a longer one is unknown as a whole
+LONGEST_PIECE = 18  # characters, of any in the vocabulary
 _CACHED_WORDS = 50_000
 #: The words of a text in which nothing needs a closer look: printable ASCII.
 _PLAIN_WORDS = re.compile(r"[a-z0-9]+|[!-/:-@\[-`{-~]")
@@ -65,22 +66,21 @@ def pieces_of(word: str) -> tuple[int, ...]:
     """The numbers of the pieces of one of ``plain_words``."""
     if len(word) > _LONGEST_WORD:
         return (UNKNOWN,)
+    number_of = vocabulary().get
+    whole = number_of(word)
+    if whole is not None:
+        return (whole,)
+
     numbers: list[int] = []
     start = 0
     while start < len(word):
-        end, number = _longest_piece(word, start)
-        if number is None:
+        prefix = "##" if start else ""
+        for end in range(min(len(word), start + LONGEST_PIECE), start, -1):
+            number = number_of(prefix + word[start:end])
+            if number is not None:
+                numbers.append(number)
+                start = end
+                break
+        else:
             return (UNKNOWN,)
-        numbers.append(number)
-        start = end
     return tuple(numbers)
-
-
-def _longest_piece(word: str, start: int) -> tuple[int, int | None]:
-    """Where the longest piece that begins at ``start`` ends, and its number."""
-    prefix, numbers = "##" if start else "", vocabulary()
-    for end in range(len(word), start, -1):
-        number = numbers.get(prefix + word[start:end])
-        if number is not None:
-            return end, number
-    return start, None

@@ -251,6 +251,8 @@ def test_many_texts_have_the_directions_that_each_has_alone() -> None:
     table = installed_table()
     assert table is not None
     texts = ["Reset my password", "", "Zürich 東京", "reset reset reset"]
+    # White space and what vanishes, at which texts are cut and joined.
+    texts += ["a\u2028b\x1fc\u3000d", "un\u200bsubscribable!?", "ΣΟΦΟΣ\u00a0σοφος", "x" * 200]
     together = table.directions(texts)
     for row, text in zip(together, texts, strict=True):
         alone = table.direction(text)

@@ -13,7 +13,7 @@ from kb.search.meaning import query_table
 from kb.search.meaning.model_file import model_path, read_model
 from kb.search.meaning.query_table import TABLE_FILE, QueryTable, installed_table
 from kb.search.meaning.sentence_encoder import installed_encoder
-from kb.search.meaning.word_pieces import UNKNOWN, vocabulary, word_pieces
+from kb.search.meaning.word_pieces import LONGEST_PIECE, UNKNOWN, vocabulary, word_pieces
 from kb.search.searcher import Searcher
 from tests.search.library import document, published
 
@@ -42,6 +42,10 @@ def cosine(left: Vector8, right: Vector8) -> float:
 )
 def test_texts_are_cut_as_the_model_was_trained(text: str, pieces: list[str]) -> None:
     assert spelt(text) == pieces
+
+
+def test_no_piece_is_longer_than_those_that_are_looked_for() -> None:
+    assert max(map(len, vocabulary())) == LONGEST_PIECE
 
 
 def test_what_no_piece_spells_is_unknown() -> None:

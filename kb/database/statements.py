@@ -10,13 +10,12 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Executable,
     FromClause,
     Row,
     Select,
@@ -26,19 +25,18 @@ from sqlalchemy import (
 )
 
 from kb.database.postgresql.dialect import PostgresqlStatements
+from kb.database.row_statements import RowStatement, TableRows
 from kb.database.sqlite.dialect import SqliteStatements
-
-TableRows: TypeAlias = Sequence[Mapping[str, Any]]
 
 
 class Statements(Protocol):
     """The statements that differ between databases. The functions below describe them.
 
-    Those that save many rows are executed with the result of ``parameters``. ``names`` are the
-    columns of the rows, and ``key`` is the column that identifies a row to update.
+    ``names`` are the columns of the rows, and ``key`` is the column that identifies a row to
+    update.
     """
 
-    def insert(self, table: Table, names: tuple[str, ...]) -> Executable: ...
+    def insert(self, table: Table, names: tuple[str, ...]) -> RowStatement: ...
 
     def upsert(
         self,
@@ -47,11 +45,9 @@ class Statements(Protocol):
         keys: tuple[str, ...],
         update: tuple[str, ...],
         add: tuple[str, ...],
-    ) -> Executable: ...
+    ) -> RowStatement: ...
 
-    def update(self, table: Table, names: tuple[str, ...], key: str) -> Executable: ...
-
-    def parameters(self, rows: TableRows, key: str | None) -> Mapping[str, Any] | TableRows: ...
+    def update(self, table: Table, names: tuple[str, ...], key: str) -> RowStatement: ...
 
     def one_of(self, column: Column[int], values: Collection[int]) -> ColumnElement[bool]: ...
 
@@ -67,8 +63,7 @@ _STATEMENTS: Mapping[str, Statements] = MappingProxyType(
 def insert_rows(connection: Connection, table: Table, rows: TableRows) -> None:
     """All rows have the same columns."""
     if rows:
-        statement = _insert(connection.dialect.name, table, tuple(rows[0]))
-        _execute(connection, statement, rows)
+        _save(connection, _insert(connection.dialect.name, table, tuple(rows[0])), rows)
 
 
 def upsert(
@@ -90,28 +85,25 @@ def upsert(
     if rows:
         dialect, names = connection.dialect.name, tuple(rows[0])
         statement = _upsert(dialect, table, names, tuple(keys), tuple(update), tuple(add))
-        _execute(connection, statement, rows)
+        _save(connection, statement, rows)
 
 
 def update_rows(connection: Connection, table: Table, rows: TableRows, *, key: str) -> None:
     """Changes the row with the same ``key`` as each of ``rows``, in all of their other columns."""
     if rows:
-        statement = _update(connection.dialect.name, table, tuple(rows[0]), key)
-        _execute(connection, statement, rows, key)
+        _save(connection, _update(connection.dialect.name, table, tuple(rows[0]), key), rows)
 
 
-def _execute(
-    connection: Connection, statement: Executable, rows: TableRows, key: str | None = None
-) -> None:
-    statements = _STATEMENTS[connection.dialect.name]
-    connection.execute(statement, statements.parameters(rows, key))
+def _save(connection: Connection, prepared: RowStatement, rows: TableRows) -> None:
+    statement, parameters = prepared
+    connection.execute(statement, rows if parameters is None else parameters(rows))
 
 
 # Building a statement takes as long as executing it.
 
 
 @lru_cache(maxsize=16)
-def _insert(dialect: str, table: Table, names: tuple[str, ...]) -> Executable:
+def _insert(dialect: str, table: Table, names: tuple[str, ...]) -> RowStatement:
     return _STATEMENTS[dialect].insert(table, names)
 
 
@@ -123,12 +115,12 @@ def _upsert(
     keys: tuple[str, ...],
     update: tuple[str, ...],
     add: tuple[str, ...],
-) -> Executable:
+) -> RowStatement:
     return _STATEMENTS[dialect].upsert(table, names, keys, update, add)
 
 
 @lru_cache(maxsize=16)
-def _update(dialect: str, table: Table, names: tuple[str, ...], key: str) -> Executable:
+def _update(dialect: str, table: Table, names: tuple[str, ...], key: str) -> RowStatement:
     return _STATEMENTS[dialect].update(table, names, key)
 
 

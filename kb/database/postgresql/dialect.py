@@ -17,7 +17,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
-    Executable,
     Integer,
     LargeBinary,
     Table,
@@ -35,14 +34,13 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.types import TypeDecorator
 
 from kb.database.metadata import Instant
-from kb.database.on_conflict import or_change
 from kb.database.postgresql.announcements import announce
+from kb.database.row_statements import RowStatement, TableRows, or_change
 
 
 class PostgresqlStatements:
-    def insert(self, table: Table, names: tuple[str, ...]) -> Any:
-        rows = _rows(table, names)
-        return insert(table).from_select(names, select(*(rows.c[name] for name in names)))
+    def insert(self, table: Table, names: tuple[str, ...]) -> RowStatement:
+        return RowStatement(_insert(table, names), _as_arrays)
 
     def upsert(
         self,
@@ -51,17 +49,15 @@ class PostgresqlStatements:
         keys: tuple[str, ...],
         update: tuple[str, ...],
         add: tuple[str, ...],
-    ) -> Executable:
-        return or_change(self.insert(table, names), table, keys, update, add)
+    ) -> RowStatement:
+        statement = or_change(_insert(table, names), table, keys, update, add)
+        return RowStatement(statement, _as_arrays)
 
-    def update(self, table: Table, names: tuple[str, ...], key: str) -> Executable:
+    def update(self, table: Table, names: tuple[str, ...], key: str) -> RowStatement:
         rows = _rows(table, names)
         values = {name: rows.c[name] for name in names if name != key}
-        return update(table).where(table.c[key] == rows.c[key]).values(values)
-
-    def parameters(self, rows: Sequence[Mapping[str, Any]], key: str | None) -> Mapping[str, Any]:
-        del key
-        return {f"new_{name}": [row[name] for row in rows] for name in rows[0]}
+        statement = update(table).where(table.c[key] == rows.c[key]).values(values)
+        return RowStatement(statement, _as_arrays)
 
     def one_of(self, column: Column[int], values: Collection[int]) -> ColumnElement[bool]:
         return column == any_(_array(column, literal(sorted(values), _ArrayLiteral(str))))
@@ -70,8 +66,17 @@ class PostgresqlStatements:
         announce(connection, table)
 
 
+def _insert(table: Table, names: tuple[str, ...]) -> Any:
+    rows = _rows(table, names)
+    return insert(table).from_select(names, select(*(rows.c[name] for name in names)))
+
+
+def _as_arrays(rows: TableRows) -> Mapping[str, Any]:
+    return {f"new_{name}": [row[name] for row in rows] for name in rows[0]}
+
+
 def _rows(table: Table, names: tuple[str, ...]) -> TableValuedAlias:
-    """The rows that ``parameters`` has turned into arrays."""
+    """The rows that ``_as_arrays`` has turned into arrays."""
     arrays = []
     for name in names:
         column = table.c[name]

@@ -6,14 +6,14 @@ There are no round trips to save, so one statement is executed once for each row
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Executable,
     Table,
     bindparam,
     func,
@@ -22,16 +22,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert
 
-from kb.database.on_conflict import or_change
+from kb.database.row_statements import RowStatement, TableRows, or_change
 
 #: The parameter that identifies the row to update; those named like columns are new values.
 _KEY = "row_key"
 
 
 class SqliteStatements:
-    def insert(self, table: Table, names: tuple[str, ...]) -> Any:
+    def insert(self, table: Table, names: tuple[str, ...]) -> RowStatement:
         del names
-        return insert(table)
+        return RowStatement(insert(table))
 
     def upsert(
         self,
@@ -40,23 +40,14 @@ class SqliteStatements:
         keys: tuple[str, ...],
         update: tuple[str, ...],
         add: tuple[str, ...],
-    ) -> Executable:
-        return or_change(self.insert(table, names), table, keys, update, add)
-
-    def update(self, table: Table, names: tuple[str, ...], key: str) -> Executable:
+    ) -> RowStatement:
         del names
-        return update(table).where(table.c[key] == bindparam(_KEY))
+        return RowStatement(or_change(insert(table), table, keys, update, add))
 
-    def parameters(
-        self, rows: Sequence[Mapping[str, Any]], key: str | None
-    ) -> Sequence[Mapping[str, Any]]:
-        if key is None:
-            return rows
-        renamed = []
-        for row in rows:
-            values = dict(row)
-            renamed.append({_KEY: values.pop(key), **values})
-        return renamed
+    def update(self, table: Table, names: tuple[str, ...], key: str) -> RowStatement:
+        del names
+        statement = update(table).where(table.c[key] == bindparam(_KEY))
+        return RowStatement(statement, partial(_with_row_key, key))
 
     def one_of(self, column: Column[int], values: Collection[int]) -> ColumnElement[bool]:
         rows = func.json_each(json.dumps(sorted(values))).table_valued("value")
@@ -64,3 +55,11 @@ class SqliteStatements:
 
     def announce_rows(self, connection: Connection, table: Table) -> None:
         """With one writer at a time, rows appear in the order of their ids."""
+
+
+def _with_row_key(key: str, rows: TableRows) -> TableRows:
+    renamed: list[dict[str, Any]] = []
+    for row in rows:
+        values = dict(row)
+        renamed.append({_KEY: values.pop(key), **values})
+    return renamed

@@ -1,10 +1,27 @@
-"""INSERT ... ON CONFLICT, which SQLite has taken over from PostgreSQL word for word."""
+"""What the statements of both databases share.
+
+How they take rows, and INSERT ... ON CONFLICT, which SQLite has taken over from PostgreSQL word for
+word.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import ColumnElement, Executable, Table
+
+TableRows: TypeAlias = Sequence[Mapping[str, Any]]
+
+
+class RowStatement(NamedTuple):
+    """A statement that saves many rows.
+
+    ``parameters`` turns rows into what it is executed with; None if it takes them as they are.
+    """
+
+    statement: Executable
+    parameters: Callable[[TableRows], Mapping[str, Any] | TableRows] | None = None
 
 
 def or_change(

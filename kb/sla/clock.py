@@ -384,14 +384,19 @@ _HANDLERS: Mapping[SlaEventKind, Callable[[_History, int, SlaEvent], None]] = {
 
 
 def _target(history: _History, run: _Run, now: int) -> Target:
-    basis = run.basis if run.state else history.paused(run)
-    due = run.due if run.state else basis.due()
+    if run.ended is None:
+        basis = history.paused(run)
+        due, used = basis.due_and_used(now)
+    else:
+        basis, due = run.basis, run.due
+        used = basis.used(run.ended)
     breached = run.breached_at
     if run.state is None and breached is None and due is not None and now > due:
         breached = due
     state = run.state or _standing(basis, now, breached)
     if history.void:
         state, breached = TargetState.CANCELLED, None
+    ended = None if run.ended is None else to_datetime(run.ended)
     return Target(
         goal=run.goal,
         cycle=run.cycle,
@@ -399,9 +404,10 @@ def _target(history: _History, run: _Run, now: int) -> Target:
         state=state,
         started=to_datetime(run.started),
         due=None if due is None or state is TargetState.PAUSED else to_datetime(due),
-        ended=None if run.ended is None else to_datetime(run.ended),
+        ended=ended,
+        met_at=None if state is TargetState.CANCELLED else ended,
         breached_at=None if breached is None else to_datetime(breached),
-        used_seconds=basis.used(now if run.ended is None else run.ended),
+        used_seconds=used,
         budget_seconds=basis.used_before + basis.seconds,
         basis=basis,
         grace=run.grace,

@@ -236,6 +236,19 @@ class Basis:
         used = used_between(self.hours, self.start, until, disjoint(self.pauses))
         return self.used_before + used
 
+    def due_and_used(self, until: int) -> tuple[int | None, int]:
+        """``due`` and ``used`` in one pass through the hours."""
+        due = self.start if self.seconds <= 0 else None
+        left, used = self.seconds, self.used_before
+        for opens, closes in running(self.hours, self.start, disjoint(self.pauses)):
+            if due is None and closes - opens >= left:
+                due = opens + left
+            left -= closes - opens
+            used += max(0, min(closes, until) - opens)
+            if due is not None and closes >= until:
+                break
+        return (None if due is None else self.settled(due)), used
+
     def reaches(self, seconds: int) -> int | None:
         """When ``seconds`` are used; None if that was before the start, or never happens."""
         left = seconds - self.used_before

@@ -45,6 +45,7 @@ class Target:
     started: dt.datetime
     due: dt.datetime | None
     ended: dt.datetime | None
+    met_at: dt.datetime | None  # when it was fulfilled, in time or late
     breached_at: dt.datetime | None
     used_seconds: int
     budget_seconds: int
@@ -55,11 +56,6 @@ class Target:
     @property
     def remaining_seconds(self) -> int:
         return self.budget_seconds - self.used_seconds
-
-    @property
-    def met_at(self) -> dt.datetime | None:
-        """When it was fulfilled, in time or late."""
-        return None if self.state is TargetState.CANCELLED else self.ended
 
     def spans(self) -> tuple[Span, ...]:
         """Every second between the start of the count and the due time."""

@@ -18,7 +18,7 @@ from kb.sla.clock import (
     SlaEventKind,
     targets_at,
 )
-from kb.sla.open_time import Budget, SpanState, Unit
+from kb.sla.open_time import Budget, SpanState, Unit, to_timestamp
 from kb.sla.policy import Goal, Level, LevelChange, Reason, SlaPolicy, Threshold
 from kb.sla.target import Target, TargetState
 from tests.sla.calendars import (
@@ -637,6 +637,16 @@ def test_every_target_adds_up(level: str, events: list[SlaEvent], now: dt.dateti
         if target.due is not None and target.basis.settles is None:
             counted = sum(span.seconds for span in target.spans() if span.state is SpanState.OPEN)
             assert counted + target.basis.used_before == target.budget_seconds
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(LEVEL_KEYS), st.lists(EVENTS, max_size=12), MOMENTS, MOMENTS)
+def test_due_time_and_used_time_are_the_same_when_counted_together(
+    level: str, events: list[SlaEvent], now: dt.datetime, until: dt.datetime
+) -> None:
+    for target in targets_at([accepted("2026-06-05 09:00", level), *events], policy(), now):
+        basis, instant = target.basis, to_timestamp(until)
+        assert basis.due_and_used(instant) == (basis.due(), basis.used(instant))
 
 
 @settings(max_examples=100, deadline=None)

@@ -18,17 +18,18 @@ def clean_text(text: str) -> str:
     return _CONTROLS.sub("", text)
 
 
-def clean_texts(values: Mapping[str, str]) -> dict[str, str]:
-    """``clean_text`` of every value, such as the fields of a form."""
-    return {name: clean_text(text) for name, text in values.items()}
-
-
 def has_visible_text(text: str) -> bool:
     """Whether there is anything to see: not only blanks, format characters and stray marks."""
     return any(
         unicodedata.category(c) not in _INVISIBLE_CATEGORIES and c not in _BLANK_LETTERS
         for c in text
     )
+
+
+def visible_texts(values: Mapping[str, str]) -> dict[str, str]:
+    """``clean_text`` of the fields of a form, without those in which there is nothing to see."""
+    cleaned = {name: clean_text(text) for name, text in values.items()}
+    return {name: text for name, text in cleaned.items() if has_visible_text(text)}
 
 
 def single_line(text: str) -> str:

@@ -10,7 +10,7 @@ import datetime as dt
 import functools
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from flask import current_app, g, request, session
@@ -79,6 +79,18 @@ def person() -> Person | None:
     return cast("Person | None", g.person)
 
 
+class Current(NamedTuple):
+    """What most of a ticket's views need of a request, for functions that need all of it."""
+
+    centre: HelpCentre
+    person: Person | None
+    time: dt.datetime
+
+
+def current() -> Current:
+    return Current(centre(), person(), now())
+
+
 def api_key() -> ApiKey | None:
     """The key that the request was sent with, as ``webapp.security.bearer`` has read it."""
     return cast("ApiKey | None", g.get("api_key"))
@@ -128,6 +140,15 @@ def audience() -> str:
     if viewer is None and host is not None:
         return host.audience
     return viewer.audience if viewer else PUBLIC
+
+
+def asker_name() -> str:
+    """The key or the person of the request, as limits count them; empty for an unknown visitor."""
+    key = api_key()
+    if key is not None:
+        return f"key:{key.id}"
+    viewer = asker()
+    return f"person:{viewer.id}" if viewer else ""
 
 
 def language() -> str:

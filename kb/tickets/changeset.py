@@ -28,6 +28,7 @@ class IdempotencyKey:
     person_id: int
     scope: str  # "opened", or a verb and the serial of a ticket
     key: str  # empty: every request is its own intention
+    filed_as: str = ""  # the fingerprint of the draft, for a key that files a ticket
 
 
 @dataclass(frozen=True, slots=True)

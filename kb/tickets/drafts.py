@@ -8,7 +8,6 @@ needs; who the requester is and which SLA applies is decided in ``kb.tickets.act
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +19,7 @@ from kb.people.person import email_address
 from kb.sla.form_fields import applies, check_field
 from kb.sla.form_file import FORM_FACTS
 from kb.sla.policy import SlaPolicy
-from kb.text import clean_text, clean_texts, has_visible_text
+from kb.text import clean_text, visible_texts
 from kb.tickets.attachments import validation
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.lifecycle import Message
@@ -58,7 +57,7 @@ class _Form:
     errors: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.texts = clean_texts(self.values)
+        self.texts = visible_texts(self.values)
 
     def line(self, name: str) -> str:
         return " ".join(self.text(name).split())
@@ -126,29 +125,6 @@ def check(
     return draft
 
 
-def fingerprint(draft: Draft) -> str:
-    """A hash of everything that the requester gave, 64 hex digits: the same for the same ticket.
-
-    The consulted articles and the episode may grow between two attempts and do not count.
-    """
-    values = [
-        draft.title,
-        draft.type,
-        draft.severity,
-        draft.severity_detail,
-        draft.description,
-        draft.product,
-        draft.module,
-        draft.version,
-        draft.coupon,
-    ]
-    if draft.topic or draft.fields or draft.secrets or draft.severity_explanation:
-        own = sorted({**draft.fields, **draft.secrets}.items())
-        values += [draft.topic, draft.severity_explanation, json.dumps(own)]
-    files = [(file.name, hashlib.sha256(file.data).hexdigest()) for file in draft.attachments]
-    return hashlib.sha256(json.dumps([values, draft.copy_to, files]).encode("ascii")).hexdigest()
-
-
 def message(
     body: str,
     files: Sequence[Upload] = (),
@@ -189,7 +165,7 @@ def available(values: Iterable[object]) -> str:
 def _title(form: _Form) -> str:
     title = form.line("title")
     shortest, longest = form.limits.title
-    if not has_visible_text(title):
+    if not title:
         form.refuse("title", "Enter a title that says in a few words what the ticket is about.")
     elif len(title) < shortest:
         form.refuse("title", f"The title is too short. Enter at least {shortest} characters.")
@@ -205,7 +181,7 @@ def _title(form: _Form) -> str:
 def _text(form: _Form, name: str, missing: str) -> str:
     text = form.text(name)
     longest = form.limits.description
-    if not has_visible_text(text):
+    if not text:
         form.refuse(name, missing)
     elif len(text) > longest:
         form.refuse(

@@ -17,7 +17,7 @@ from kb import ids
 from kb.errors import Invalid
 from kb.notifications.queue import NewNotice
 from kb.people.person import Person, account_key
-from kb.sla.policy import SlaPolicy
+from kb.sla.policy import Level, SlaPolicy
 from kb.tickets.changeset import NewEvent, TicketFacts
 from kb.tickets.lifecycle import (
     ASKED_TO_COPY,
@@ -42,19 +42,48 @@ from kb.tickets.staff.choices import (
 from kb.tickets.ticket import Draft
 
 
-def receipts(
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What people are told of one event: staff on their pages, and whoever gets a mail."""
+
+    news: tuple[StaffNews, ...] = ()
+    notices: tuple[NewNotice, ...] = ()
+
+
+def told_of_new_ticket(
     draft: Draft,
     customer: Person,
-    level: str,
+    staff: Sequence[StaffMember],
+    policy: SlaPolicy,
+    level: Level,
     forecast: Forecast,
     *,
-    asks_to_confirm: bool = False,
-) -> tuple[NewNotice, ...]:
-    """The confirmation of a new ticket: its level and due time. Its number is added when saved.
+    urgent: bool,
+    receipts: bool,
+    asks_to_confirm: bool,
+    now: dt.datetime,
+) -> Told:
+    """The ``receipts``, if there are to be any, and what staff are told.
 
-    With ``asks_to_confirm`` it asks whether its reader has filed the ticket, and nobody else is
-    told of it.
+    The ticket's number is added when saved. With ``asks_to_confirm`` the receipt asks whether its
+    reader has filed the ticket, and no copies are sent.
     """
+    confirmations = (
+        _receipts(draft, customer, level.title, forecast, asks_to_confirm) if receipts else ()
+    )
+    happened = StaffEventFacts(StaffEvent.NEW, draft.product, actor=customer.email)
+    news = told_of(happened, staff)
+    facts = {"sender": str(customer.id)}
+    mails = staff_mails(
+        news, NEW_TICKET, facts, policy=policy, level=level.key, urgent=urgent, now=now
+    )
+    return Told(news, (*confirmations, *mails))
+
+
+def _receipts(
+    draft: Draft, customer: Person, level: str, forecast: Forecast, asks_to_confirm: bool
+) -> tuple[NewNotice, ...]:
+    """They state the level and the due time."""
     first = forecast.first_due
     due = first.due_at.isoformat() if first and first.due_at else ""
     facts = {"level": level, "due": due, "zone": customer.zone}
@@ -131,14 +160,6 @@ def notices(
     return (*outside, *questions)
 
 
-@dataclass(frozen=True, slots=True)
-class StaffTold:
-    """What staff are told of one event: on their pages, and by mail."""
-
-    news: tuple[StaffNews, ...] = ()
-    notices: tuple[NewNotice, ...] = ()
-
-
 def staff_told(
     event: NewEvent,
     ticket: TicketFacts,
@@ -148,11 +169,11 @@ def staff_told(
     silent: bool = False,
     kind: str = "",
     assigned: Sequence[str] = (),
-) -> StaffTold:
+) -> Told:
     """Everybody who wants to know of it; ``assigned`` are those who were made responsible."""
     audience = VERBS[event.verb].audience
     if silent or Audience.CONCERNED not in audience:
-        return StaffTold()
+        return Told()
     about: dict[str, frozenset[StaffEvent]] = {}
     for addresses, reason in (
         (assigned, StaffEvent.ASSIGNED),
@@ -184,29 +205,11 @@ def staff_told(
         urgent=ticket.urgent,
         now=event.at,
     )
-    return StaffTold(tuple(told), mails)
+    return Told(tuple(told), mails)
 
 
 def _mentioned(event: NewEvent, ticket: TicketFacts) -> frozenset[str]:
     return mentioned(event.body, ticket.staff) if event.verb is Verb.NOTE else frozenset()
-
-
-def staff_told_of_new_ticket(
-    draft: Draft,
-    customer: Person,
-    staff: Sequence[StaffMember],
-    policy: SlaPolicy,
-    level: str,
-    *,
-    urgent: bool,
-    now: dt.datetime,
-) -> StaffTold:
-    """As ``staff_told``. The number is added when saved."""
-    happened = StaffEventFacts(StaffEvent.NEW, draft.product, actor=customer.email)
-    told = told_of(happened, staff)
-    facts = {"sender": str(customer.id)}
-    mails = staff_mails(told, NEW_TICKET, facts, policy=policy, level=level, urgent=urgent, now=now)
-    return StaffTold(told, mails)
 
 
 def staff_mails(

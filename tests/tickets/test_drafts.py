@@ -113,6 +113,12 @@ def test_files_are_judged_with_the_form() -> None:
     assert "b.txt" in errors["attachments"]
 
 
+def test_what_nobody_can_see_counts_as_not_given() -> None:
+    unseen = "\u200b \u3164"
+    assert check(topic=unseen, coupon=unseen, product=unseen) == check()
+    assert set(wrong({"title": unseen, "description": unseen})) == {"title", "description"}
+
+
 def test_what_another_severity_asked_for_is_dropped() -> None:
     assert check(severity="question", severity_detail="2026-07-01").severity_detail == ""
     assert check(severity="date", severity_detail="2026-06-05").severity_detail == "2026-06-05"

@@ -41,7 +41,6 @@ from webapp.customer.ticket_form import (
     held_links,
     read_form,
     read_json_form,
-    uploads,
 )
 from webapp.customer.tickets import attached_file, own_tickets_alike
 from webapp.security.rate_limits import count
@@ -79,7 +78,7 @@ def file() -> Response:
     form["add_facts"] = "yes"
     form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
     with choices_named(form):
-        checked = check_form(form, uploads(request) if is_multipart else ())
+        checked = check_form(form, request.files)
     number, customer = file_once(checked, channel="api")
     secret = held_links().get(number)
     path = (

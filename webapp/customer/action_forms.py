@@ -69,7 +69,7 @@ def command_of(form_name: str, side: Side, form: MultiDict[str, str]) -> Command
         raise NotFound("This action is not available here.")
     values = {field.name: _READERS[field.kind](form, field.name) for field in action_form.fields}
     if action_form.files:
-        values["uploads"] = uploads(request)
+        values["uploads"] = uploads(request.files)
     return COMMANDS[verb](**values)
 
 

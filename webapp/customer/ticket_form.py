@@ -13,21 +13,26 @@ import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Request, session
+from flask import session
+from werkzeug.datastructures import FileStorage, MultiDict
 
 from kb.errors import Invalid, KbError
 from kb.ids import ticket_number, ticket_serial
 from kb.people.person import Person, email_address
 from kb.search.documents import Document
 from kb.search.results import Hit
+from kb.sla.form_fields import SiteField
 from kb.text import has_visible_text
 from kb.tickets.drafts import available
 from kb.tickets.ticket import OUTCOMES, Draft, Upload
-from webapp.context import audience, centre, now, person, settings
+from webapp.context import audience, centre, current, settings
 from webapp.customer.visits import current_visit, end_visit
 from webapp.security.guard import FILES_PER_TICKET
+
+if TYPE_CHECKING:
+    from kb.centre import HelpCentre
 
 #: Names of every form's fields, beside those of the site. Nothing else of a request is read: no
 #: mass assignment.
@@ -61,12 +66,14 @@ MAX_HELD_LINKS = 10  # links to a guest's tickets that one browser session keeps
 
 @dataclass(frozen=True, slots=True)
 class CheckedForm:
-    """A draft that was valid ``at`` this time, its requester, and the key with which filing it
-    twice makes one ticket.
+    """A form as it was typed, the draft that it was ``at`` this time, its requester, and the key
+    with which filing it twice makes one ticket.
 
     ``customer`` is None for a guest, of whom ``guest`` has the address, the name and the time zone.
     """
 
+    centre: HelpCentre
+    form: Mapping[str, str]
     draft: Draft
     customer: Person | None
     guest: tuple[str, str, str]
@@ -89,8 +96,11 @@ def blank_form(values: Mapping[str, str]) -> dict[str, str]:
 
 def read_form(values: Mapping[str, Any]) -> dict[str, str]:
     """The form's fields as text, exactly as typed."""
-    names = (*FIELDS, *centre().policy.fields)
-    form = {name: _text(values.get(name)) for name in names}
+    return _read(values, centre().policy.fields)
+
+
+def _read(values: Mapping[str, Any], own: Mapping[str, SiteField]) -> dict[str, str]:
+    form = {name: _text(values.get(name)) for name in (*FIELDS, *own)}
 
     # Each severity that asks for a detail has its own input: without a script, all are in the page.
     for name in ("severity_detail", "severity_explanation"):
@@ -129,9 +139,9 @@ def _text(value: object) -> str:
     return json.dumps(value)
 
 
-def uploads(request: Request) -> tuple[Upload, ...]:
+def uploads(sent: MultiDict[str, FileStorage]) -> tuple[Upload, ...]:
     """The chosen files; an empty file input sends one without a name."""
-    files = [file for file in request.files.getlist("attachments") if file.filename]
+    files = [file for file in sent.getlist("attachments") if file.filename]
     if not files:
         return ()
     if len(files) > FILES_PER_TICKET:
@@ -202,13 +212,18 @@ def _described(form: Mapping[str, str]) -> Mapping[str, str]:
     return {**form, "description": f"{form['description'].rstrip()}\n\n```\n{facts}\n```"}
 
 
-def check_form(form: Mapping[str, str], files: tuple[Upload, ...]) -> CheckedForm:
-    """The draft and its requester. Raises Invalid with a sentence for each field at fault."""
-    customer, time = person(), now()
+def check_form(values: Mapping[str, Any], sent: MultiDict[str, FileStorage]) -> CheckedForm:
+    """The form and the files that were sent, read and checked.
+
+    Raises Invalid with a sentence for each field at fault.
+    """
+    portal, customer, time = current()
+    form = _read(values, portal.policy.fields)
+    files = uploads(sent)
     fields = {} if customer else _guest_faults(form)
     draft = None
     try:
-        draft = centre().desk.filing.check(
+        draft = portal.desk.filing.check(
             _described(form), files, consulted_articles(form["consulted"]), now=time
         )
     except Invalid as error:
@@ -223,7 +238,8 @@ def check_form(form: Mapping[str, str], files: tuple[Upload, ...]) -> CheckedFor
             fields=fields,
         )
     guest = (form["email"], form["name"], form["zone"])
-    return CheckedForm(draft, customer, guest, form["key"] or secrets.token_urlsafe(18), time)
+    key = form["key"] or secrets.token_urlsafe(18)
+    return CheckedForm(portal, form, draft, customer, guest, key, time)
 
 
 def _guest_faults(form: Mapping[str, str]) -> dict[str, str]:
@@ -240,13 +256,13 @@ def file_once(checked: CheckedForm, *, channel: str = "web") -> tuple[str, Perso
 
     A guest's browser keeps the link.
     """
-    portal, time = centre(), checked.at
-    # The guest, the ticket and the link are saved together, as each waits for the disk. Files are
+    portal, customer, time = checked.centre, checked.customer, checked.at
+    # A guest, the ticket and the link are saved together, as each waits for the disk; but files are
     # saved first, while others may write.
-    is_quick = not checked.draft.attachments
-    requester = f"requester {checked.customer.id if checked.customer else checked.guest[0]}"
-    with portal.database.join(requester) if is_quick else contextlib.nullcontext():
-        customer = checked.customer or portal.accounts.guest(*checked.guest, now=time)
+    is_joined = customer is None and not checked.draft.attachments
+    requester = f"requester {checked.guest[0]}"
+    with portal.database.join(requester) if is_joined else contextlib.nullcontext():
+        customer = customer or portal.accounts.guest(*checked.guest, now=time)
         number = portal.desk.filing.file(
             checked.draft, customer, key=checked.key, channel=channel, now=time
         )

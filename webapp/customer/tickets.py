@@ -75,7 +75,6 @@ from webapp.customer.ticket_form import (
     hold_link,
     read_form,
     shown_articles,
-    uploads,
 )
 from webapp.customer.visits import SHOWN_SUGGESTIONS, arm_of_visit, record_event
 from webapp.formatting import status_title
@@ -202,8 +201,8 @@ def review() -> str | Response | BaseResponse:
     Files cannot travel through a second form, so a ticket with files is filed at once. So is one
     without suggestions.
     """
-    form, files = read_form(request.form), uploads(request)
-    checked = check_form(form, files)
+    checked = check_form(request.form, request.files)
+    form, files = checked.form, checked.draft.attachments
     suggestions = None if files else _suggestions(checked.draft.title)
     hits = suggestions.hits if suggestions else ()
     arm = _record_shown(checked.draft, form["episode"], [hit.id for hit in hits])
@@ -272,7 +271,7 @@ def _promise(draft: Draft) -> Promise | None:
 
 @blueprint.post("/tickets")
 def file() -> Response | BaseResponse:
-    return _filed(check_form(read_form(request.form), uploads(request)))
+    return _filed(check_form(request.form, request.files))
 
 
 def _filed(checked: CheckedForm) -> Response | BaseResponse:

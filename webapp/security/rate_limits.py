@@ -23,7 +23,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from kb.errors import TooMany
 from kb.settings import Settings
-from webapp.context import api_key, asker, host_identity
+from webapp.context import api_key, asker_name, host_identity
 from webapp.security.access_policy import RATES, SHARED
 from webapp.security.machine_limits import COUNTED_BY_ALL, MachineLimits
 from webapp.security.shared_windows import SharedWindows
@@ -82,7 +82,7 @@ class RateLimits:
             origin = request.headers.get("Origin", "") if request.endpoint in SHARED else ""
             origin = origin if origin in self._embed_origins else ""
             return self.suggestion(address(), origin, request.args.get("visit", ""))
-        return self.hit(name, address() if by_address else _asker_or_address())
+        return self.hit(name, address() if by_address else asker_name() or address())
 
     def suggestion(self, address: str, origin: str, visit: str) -> int:
         """Counts a request of somebody who types, which comes from the embed if it has an
@@ -160,13 +160,6 @@ def in_words(seconds: int) -> str:
 def count(name: str) -> None:
     """For a view that only knows after checking which limit applies. Raises TooMany."""
     cast("RateLimits", current_app.extensions["askfirst.rates"]).count(name)
-
-
-def _asker_or_address() -> str:
-    key, viewer = api_key(), asker()
-    if key is not None:
-        return f"key:{key.id}"
-    return f"person:{viewer.id}" if viewer else address()
 
 
 def address() -> str:

@@ -21,7 +21,7 @@ from kb.tickets.attachments.files import Attachments
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.changeset import Coupon, NewEvent, NewTicket
 from kb.tickets.decision import Rules
-from kb.tickets.drafts import fingerprint, unknown_severity
+from kb.tickets.drafts import unknown_severity
 from kb.tickets.lifecycle import VERBS, Verb
 from kb.tickets.permissions import check_file
 from kb.tickets.repository.repository import TicketRepository
@@ -161,10 +161,11 @@ class Filing:
         saved: then nothing is.
         """
         check_file(customer)
-        once = filing_key(customer, key)
-        draft_hash = fingerprint(draft)
+        once = filing_key(customer, key, draft)
         try:
-            ticket = self._new_ticket(draft, draft_hash, customer, channel, origin or Origin(), now)
+            ticket = self._new_ticket(
+                draft, once.filed_as, customer, channel, origin or Origin(), now
+            )
             filed = self._repository.file(ticket, once)
         except Invalid:
             # Of one form that was sent twice, the first may have used the last coupon.
@@ -173,14 +174,14 @@ class Filing:
                 raise
             filed = filed_before
         serial, filed_as = filed
-        if filed_as != draft_hash:
+        if filed_as != once.filed_as:
             raise Conflict("This key was used for another ticket. Use a new key.", field="key")
         return ids.ticket_number(serial)
 
     def _new_ticket(
         self,
         draft: Draft,
-        draft_hash: str,
+        filed_as: str,
         customer: Person,
         channel: str,
         origin: Origin,
@@ -203,17 +204,17 @@ class Filing:
         targets = forecast((), history, self._rules.versions, instant)
         severity = policy.severities.get(draft.severity)
         urgent = policy.urgent(choice.level, draft.severity)
-        staff = recipients.staff_told_of_new_ticket(
+        told = recipients.told_of_new_ticket(
             draft,
             customer,
             members,
             policy,
-            choice.level.key,
+            choice.level,
+            targets,
             urgent=urgent,
+            receipts=origin.tells,
+            asks_to_confirm=origin.asks_to_confirm,
             now=instant,
-        )
-        receipts = recipients.receipts(
-            draft, customer, choice.level.title, targets, asks_to_confirm=origin.asks_to_confirm
         )
         event = NewEvent(
             verb=Verb.OPEN,
@@ -226,7 +227,7 @@ class Filing:
             facts={
                 "level": choice.level.key,
                 "why": choice.why,
-                "filed_as": draft_hash,
+                "filed_as": filed_as,
                 **origin.facts,
             },
             attachments=self._attachments.put(draft.attachments),
@@ -243,8 +244,8 @@ class Filing:
             urgent=urgent,
             event=event,
             forecast=targets,
-            notices=(*(receipts if origin.tells else ()), *staff.notices),
-            news=staff.news,
+            notices=told.notices,
+            news=told.news,
             limit=_unverified_limit(customer),
             source=channel,
             field_words=_field_words(draft, policy),

@@ -124,7 +124,7 @@ def file_once(
     filed_before = filed_by_key(connection, key)
     if filed_before is not None:
         return filed_before
-    return save_ticket(database, connection, new, key), new.event.facts["filed_as"]
+    return save_ticket(database, connection, new, key), key.filed_as
 
 
 def save_ticket(

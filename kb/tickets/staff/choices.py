@@ -112,7 +112,7 @@ class StaffHours:
 
     def next(self, instant: dt.datetime, zone: str) -> dt.datetime:
         """The first instant of these hours from ``instant`` on."""
-        place = ZoneInfo(zone)
+        place = ZoneInfo(time_zone_or_utc(zone))
         today = instant.astimezone(place).date()
         for offset in range(-1, 8):  # from yesterday, whose hours may last until now
             day = today + dt.timedelta(days=offset)
@@ -309,7 +309,7 @@ def read_members(rows: Sequence[Any]) -> tuple[StaffMember, ...]:
             read_choices(row.choices or {}, _default_choices(row.role, has_agents=has_agents)),
             frozenset(row.products or ()),
             read_hours((row.choices or {}).get(_HOURS)),
-            time_zone_or_utc(row.zone),
+            row.zone,
         )
         for row in rows
     )

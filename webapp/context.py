@@ -142,6 +142,19 @@ def audience() -> str:
     return viewer.audience if viewer else PUBLIC
 
 
+class Asked(NamedTuple):
+    """What a search or a suggestion depends on besides its text."""
+
+    centre: HelpCentre
+    audience: str
+    language: str
+    time: dt.datetime
+
+
+def asked() -> Asked:
+    return Asked(centre(), audience(), language(), now())
+
+
 def asker_name() -> str:
     """The key or the person of the request, as limits count them; empty for an unknown visitor."""
     key = api_key()

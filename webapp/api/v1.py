@@ -26,10 +26,10 @@ from kb.tickets.actions.filing import Promise
 from kb.tickets.drafts import available
 from webapp.context import (
     api_key,
+    asked,
     asker,
     audience,
     centre,
-    language,
     now,
     person,
     settings,
@@ -184,18 +184,15 @@ def suggest_for_text() -> Response:
 
 
 def _suggested(text: str) -> Suggested:
-    portal, arguments = centre(), request.args
-    limit = parsed_limit(arguments.get("limit", DEFAULT_LIMIT))
-    place = standpoint(
-        portal, language(), arguments.get("product", ""), arguments.get("version", "")
-    )
+    here, arguments = asked(), request.args
+    product, version = arguments.get("product", ""), arguments.get("version", "")
     return suggested(
-        portal,
+        here.centre,
         text,
-        audience=audience(),
-        limit=limit,
-        standpoint=place,
-        now=now(),
+        audience=here.audience,
+        limit=parsed_limit(arguments.get("limit", DEFAULT_LIMIT)),
+        standpoint=standpoint(here.centre, here.language, product, version),
+        now=here.time,
         settled=is_settled(arguments.get("settled", "0")),
     )
 

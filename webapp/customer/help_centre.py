@@ -27,7 +27,7 @@ from kb.search.display.article_markdown import article_markdown
 from kb.search.display.sections import ROOT
 from kb.search.documents import PUBLIC, Document, DocumentKind, visible_to
 from kb.search.results import Hit, Results
-from webapp.context import asker, audience, centre, language, now, settings, visitor
+from webapp.context import asked, asker, audience, centre, now, settings, visitor
 from webapp.customer.visits import count_opened_result
 from webapp.formatting import KINDS
 from webapp.problems import public_sentence
@@ -119,9 +119,10 @@ def search() -> str:
 
 def search_results(query: str) -> Results:
     """The page of results that the address asks for; an empty filter means all."""
-    return centre().searcher.search(
+    here = asked()
+    return here.centre.searcher.search(
         query,
-        audience=audience(),
+        audience=here.audience,
         kind=request.args.get("kind") or None,
         product=request.args.get("product") or None,
         version=request.args.get("version") or None,
@@ -129,8 +130,8 @@ def search_results(query: str) -> Results:
         per_page=PER_PAGE,
         operators=reads_operators(),
         sort=request.args.get("sort") or "best",
-        language=language(),
-        trial=centre().experiments.trial(now()),
+        language=here.language,
+        trial=here.centre.experiments.trial(here.time),
     )
 
 

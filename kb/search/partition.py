@@ -28,7 +28,7 @@ from kb.search.analysis.common_words import (
     without_problem,
 )
 from kb.search.analysis.similarity import cosine, tfidf_vector
-from kb.search.analysis.tokenizer import identifiers
+from kb.search.analysis.tokenizer import NOTHING_TYPED, written_words
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals, Vectors8
 from kb.search.display.answers import QueryCoverage
 from kb.search.display.hits import HitDisplay, ShownTexts
@@ -212,7 +212,7 @@ class Partition:
         ``curations`` take stop phrases away, change what words mean, and name documents.
         """
         asked = without_courtesies(text)
-        if asked != text and self._headings.documents(text).size:
+        if asked != text and self._headings.documents(written_words(text)).size:
             asked = text
         if curations is None:
             return self._expander.expand(asked, shipped_lexicon(), prefix=prefix)
@@ -340,7 +340,7 @@ class Partition:
         voted, votes = _NONE, _NO_VOTES
         if self._votes is not None:
             voted, votes = self._votes.cast(query.terms, query.unknown)
-        headed = self._headings.documents(query.text)
+        headed = self._headings.documents(query.typed.written)
         near = self.meanings.near(question.meaning, weights.MEANING_LEAST)
         documents = _union(voted, near, headed)
         return BeyondWords(documents, question, voted, votes, headed)
@@ -391,7 +391,7 @@ class Partition:
             hopeful = np.flatnonzero(evidence["missing"] < weights.PHRASE_MISSING)
             some = hopeful[: weights.PHRASES]
             phrases[some] = self._texts.phrase_shares(
-                query.text,
+                query.typed.written,
                 fused.scores.documents[positions[some]].tolist(),
                 fused.scores.shown[positions[some]].tolist(),
             )
@@ -426,7 +426,7 @@ class Partition:
             query.text,
             Matches(terms, self.vocabulary.stems_of),
             QueryCoverage(terms, ideal),
-            as_code=any(not _VERSION.fullmatch(name) for name in identifiers(query.text)),
+            as_code=any(not _VERSION.fullmatch(name) for name in query.typed.identifiers),
             nearness=functools.partial(self.meanings.nearness, query),
             hidden=query.curated.hidden.tolist() if query.curated is not None else (),
         )
@@ -503,7 +503,7 @@ class Partition:
 
     def listed(self, documents: Sequence[int]) -> tuple[Hit, ...]:
         """Documents as lists show them: there is no query, so each with its beginning."""
-        return self.display(ExpandedQuery("", ())).hits(list(map(Placed, documents)))
+        return self.display(ExpandedQuery(NOTHING_TYPED)).hits(list(map(Placed, documents)))
 
     def entries(self, *, start: int, count: int) -> tuple[int, tuple[ListedDocument, ...]]:
         """How many documents there are, and some of them, in an order that stays."""

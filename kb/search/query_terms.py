@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.search.analysis.tokenizer import TypedText
 from kb.search.array_types import Documents
 
 
@@ -61,16 +62,21 @@ class Curated:
 
 @dataclass(frozen=True, slots=True)
 class ExpandedQuery:
-    """A whole query: its terms, the words that the index does not have, and what is curated.
+    """A whole query: its words, its terms, the words that the index does not have, and what is
+    curated.
 
     ``meant`` is the text with its unknown words corrected and short forms written out, by which
     meanings are compared.
     """
 
-    text: str
-    terms: tuple[QueryTerm, ...]
+    typed: TypedText
+    terms: tuple[QueryTerm, ...] = ()
     unknown: tuple[str, ...] = ()
     curated: Curated | None = None
     meant: str = ""
     factors: tuple[tuple[str, float], ...] = ()  # of the weights of a score's parts, by name
     settled: bool = False  # nobody is still typing it: a closer look may cost milliseconds
+
+    @property
+    def text(self) -> str:
+        return self.typed.text

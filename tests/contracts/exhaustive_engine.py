@@ -18,7 +18,14 @@ from typing import Any
 import numpy as np
 
 from kb.search import weights
-from kb.search.analysis.tokenizer import Analyzer, fold, index_words, tokens
+from kb.search.analysis.tokenizer import (
+    NOTHING_TYPED,
+    Analyzer,
+    fold,
+    index_words,
+    read_typed,
+    tokens,
+)
 from kb.search.array_types import Documents, Totals
 from kb.search.build.builder import IndexBuilder
 from kb.search.display.sections import Listed, Sections, TitleKey, title_key
@@ -156,7 +163,7 @@ class ExhaustiveReader:
                 terms.append(QueryTerm("", equals, (0.5,) * len(equals), equals=True, typed=False))
         if curations:
             curated = curations.curated(text, self._numbers_of)
-        return ExpandedQuery(trimmed, tuple(terms), tuple(unknown), curated)
+        return ExpandedQuery(read_typed(trimmed), tuple(terms), tuple(unknown), curated)
 
     def _number(self, word: str) -> int:
         return self.vocabulary.index(word) if word in self.vocabulary else -1
@@ -271,7 +278,8 @@ class ExhaustiveReader:
         if not numbers:
             return None
         title, words = self.documents[numbers[0]].title, self.words[numbers[0]]
-        query = ExpandedQuery(title, tuple(QueryTerm(w, (self._number(w),), (1.0,)) for w in words))
+        terms = tuple(QueryTerm(w, (self._number(w),), (1.0,)) for w in words)
+        query = ExpandedQuery(read_typed(title), terms)
         others = np.ones(len(self.documents), dtype=bool)
         others[numbers] = False
         return query, ExhaustiveMatched(self, self._score(query), others, {})
@@ -311,7 +319,7 @@ class ExhaustiveReader:
         return len(self.documents), listed
 
     def listed(self, documents: Sequence[int]) -> tuple[Hit, ...]:
-        return self.display(ExpandedQuery("", ())).hits(list(map(Placed, documents)))
+        return self.display(ExpandedQuery(NOTHING_TYPED)).hits(list(map(Placed, documents)))
 
     def sections(self) -> Sections:
         guides = [

@@ -208,13 +208,21 @@ class TypedText(NamedTuple):
     indexed: list[str]  # see ``index_words``
     written: list[str]  # see ``written_words``
     unfinished: str  # see ``unfinished_word``
+    identifiers: frozenset[str]  # see ``identifiers``
 
 
 def read_typed(text: str) -> TypedText:
     """What somebody asks for, as words."""
     return TypedText(
-        text, index_words(text, asked=True), written_words(text), unfinished_word(text)
+        text,
+        index_words(text, asked=True),
+        written_words(text),
+        unfinished_word(text),
+        identifiers(text),
     )
+
+
+NOTHING_TYPED = TypedText("", [], [], "", _NO_IDENTIFIERS)
 
 
 def written_words(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from kb.search import weights
-from kb.search.analysis.tokenizer import FoldedText, written_words
+from kb.search.analysis.tokenizer import FoldedText
 from kb.search.array_types import Scores
 from kb.search.display.answers import QueryCoverage, Quotation, asked_share, find_answer
 from kb.search.display.passage_text import PassageText
@@ -69,13 +69,13 @@ class ShownTexts:
         self.card, self.passage = kept(self._read_card), kept(self._read_passage)
 
     def phrase_shares(
-        self, text: str, documents: Sequence[int], shown: Sequence[int]
+        self, words: Sequence[str], documents: Sequence[int], shown: Sequence[int]
     ) -> list[float]:
-        """The longest run of words of ``text`` that the passage that is ``shown`` of each document
-        holds in one piece, as a share of all its words; or the passage that asks, of a thread that
-        shows its answer.
+        """The longest run of the ``words`` of a query that the passage that is ``shown`` of each
+        document holds in one piece, as a share of them all; or the passage that asks, of a thread
+        that shows its answer.
         """
-        words, shares = written_words(text)[:_LONGEST_PHRASE], []
+        words, shares = words[:_LONGEST_PHRASE], []
         for document, offset in zip(documents, shown, strict=True):
             card = self.card(document)
             offsets = (offset, 0) if card.shown[0] > 0 else (offset,)

@@ -237,7 +237,7 @@ class Lexicon:
         >>> shipped_lexicon().nearest("avater"), shipped_lexicon().nearest("want")
         ('avatar', None)
         """
-        if self.is_word(word) or not is_correctable(word):
+        if not is_correctable(word) or self.is_word(word):
             return None
         near = {
             other

@@ -70,16 +70,16 @@ class QueryExpander:
         Without, it may be so if no document has it: a pause may be within a word.
         """
         typed = read_typed(self._respelled(text, lexicon))
-        words = (*typed.indexed, typed.unfinished)
-        known = dict(zip(words, self._vocabulary.look_up(words), strict=True))
-        readings = self._readings(typed, lexicon)
+        known = self._look_up(typed)
+        readings = self._readings(typed, known, lexicon)
         is_open = prefix or len(typed.text.strip()) == 1 or _is_cut(typed.unfinished, known)
         last = _open_word(typed, readings, known) if is_open else ""
         query = _quieted(self._as_typed(typed, last, known, lexicon, prefix=prefix))
         meant = did_you_mean(typed.text, query)
         if meant is not None:
             query = replace(query, meant=meant)
-            readings = self._readings(read_typed(meant), lexicon)
+            corrected = read_typed(meant)
+            readings = self._readings(corrected, self._look_up(corrected), lexicon)
         if readings:
             query = self._equals.applied(query, readings)
         written_out = lexicon.written_out(query.meant or typed.text)
@@ -112,10 +112,16 @@ class QueryExpander:
     def _begins_another(self, word: str, lexicon: Lexicon) -> bool:
         return not lexicon.is_short_form(word) and self._prefix_term(word) is not None
 
-    def _readings(self, typed: TypedText, lexicon: Lexicon) -> list[Reading]:
+    def _look_up(self, typed: TypedText) -> dict[str, Word]:
+        words = (*typed.indexed, typed.unfinished)
+        return dict(zip(words, self._vocabulary.look_up(words), strict=True))
+
+    def _readings(
+        self, typed: TypedText, known: Mapping[str, Word], lexicon: Lexicon
+    ) -> list[Reading]:
         """The entries of the lexicon in a text; and pairs of words that are written as one."""
         entries = lexicon.readings(typed.text)
-        return entries + self._equals.joined_pairs(typed.written, entries)
+        return entries + self._equals.joined_pairs(typed.written, known, entries)
 
     def _as_typed(
         self,
@@ -148,7 +154,7 @@ class QueryExpander:
                 terms.append(term)
             elif known[last].stem:
                 unknown.append(last)
-        return ExpandedQuery(typed.text, tuple(terms), tuple(unknown))
+        return ExpandedQuery(typed, tuple(terms), tuple(unknown))
 
     def _last_term(
         self, word: str, known: Word, lexicon: Lexicon, *, prefix: bool
@@ -244,6 +250,8 @@ class _Corrections:
 
     def term(self, word: str) -> QueryTerm | None:
         """An unknown ``word`` as the words that it may stand for; None if there are none."""
+        if not is_correctable(word):
+            return None
         corrections = self.of(word)
         if corrections:
             return self._any_of(word, corrections)
@@ -265,7 +273,7 @@ class _Corrections:
         """A typo (a letter too many, or two swapped) in an inflection that no document here has:
         "lockks" where documents have only "lock".
         """
-        if not is_correctable(word) or len(word) < _MIN_INFLECTED:
+        if len(word) < _MIN_INFLECTED:
             return None
         forms = sorted(form for form in shortened(word) | swapped(word) if form.startswith(word[0]))
         known = zip(forms, self._vocabulary.read(forms), strict=True)

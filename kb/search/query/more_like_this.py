@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kb.search import weights
+from kb.search.analysis.tokenizer import read_typed
 from kb.search.index.array_file import Arrays
 from kb.search.index.edits import EditedDocuments
 from kb.search.kernels.ranges import gather
@@ -35,4 +36,4 @@ def more_like_this(arrays: Arrays, document: int, title: str) -> ExpandedQuery:
         QueryTerm("", (int(stem),), (float(part),))
         for stem, part in zip(stems[best], share, strict=True)
     )
-    return ExpandedQuery(title, tuple(terms))
+    return ExpandedQuery(read_typed(title), tuple(terms))

@@ -104,8 +104,8 @@ class Speller:
         return self._filed_under(word, _forms(word), is_one_edit)
 
     def farther_corrections(self, word: str) -> list[tuple[int, float]]:
-        """The same for a long word with two typos, neither of them in its first letter."""
-        if not is_correctable(word) or len(word) not in _TWO_TYPOS:
+        """The same for a long correctable ``word`` with two typos, neither in its first letter."""
+        if len(word) not in _TWO_TYPOS:
             return []
         forms = {form for each in (word, *shortened(word)) for form in _forms(each)}
         return self._filed_under(word, forms, is_two_edits)
@@ -130,13 +130,12 @@ class Speller:
         return [(number, score / total) for score, _, number in best]
 
     def parts(self, word: str, links: Sequence[str]) -> tuple[int, ...]:
-        """The numbers of the surface words that an unknown ``word`` is made of; or none.
+        """The numbers of the surface words that an unknown correctable ``word`` is made of; or
+        none.
 
         The fewest words count, of several such the ones whose rarest is the most frequent. Between
         two of them one of ``links`` may stand, letters that belong to neither.
         """
-        if not is_correctable(word):
-            return ()
         best: dict[int, tuple[int, ...]] = {len(word): ()}  # by where the rest of the word begins
         for start in range(len(word) - _MIN_PART, -1, -1):
             splits = []

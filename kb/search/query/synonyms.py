@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import languages_of
 from kb.search.lexicon.files import function_words
 from kb.search.lexicon.matching import SAME_WORD, Meaning, Reading
-from kb.search.query.vocabulary import Vocabulary
+from kb.search.query.vocabulary import Vocabulary, Word
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 
 _CACHED = 20_000
@@ -46,17 +46,22 @@ class SynonymExpander:
         self._cached_most = cached(self._most_of_parts)
         self._cached_term, self._cached_new_term = cached(self._widened_term), cached(_new_term)
 
-    def joined_pairs(self, written: Sequence[str], readings: Sequence[Reading]) -> list[Reading]:
-        """ "screen reader" for documents that write "screenreader", where no other reading is."""
+    def joined_pairs(
+        self, written: Sequence[str], known: Mapping[str, Word], readings: Sequence[Reading]
+    ) -> list[Reading]:
+        """ "screen reader" for documents that write "screenreader", where no other reading is.
+
+        ``known`` has the ``written`` words of a text, but for those of a single letter.
+        """
         covered = {word for reading in readings for word in reading.words}
         joined = []
         for pair in pairwise(written):
+            if not covered.isdisjoint(pair) or not all(map(_is_plain, pair)):
+                continue
             word = "".join(pair)
-            if len(word) > MAX_TOKEN or not covered.isdisjoint(pair):
-                continue
-            if not all(map(_is_plain, pair)) or not self._is_written(word):
-                continue
-            if all(self._vocabulary.stems_of(pair)):
+            if len(word) > MAX_TOKEN or not all(known[part].stem for part in pair):
+                continue  # what joins a stop word is another word
+            if self._is_written(word):
                 covered.update(pair)
                 joined.append(Reading(pair, (Meaning((word,), SAME_WORD),)))
         return joined

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from kb.search import weights
 from kb.search.analysis.changelogs import asks_for_changes
-from kb.search.analysis.tokenizer import identifiers
 from kb.search.array_types import Documents, Frequencies, Scores, Totals
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import DocValues
@@ -46,9 +45,9 @@ class Signals:
         """The signals of each of ``documents``, by name; those that the index has data for."""
         signals: dict[str, NDArray[np.floating]] = {}
         if query.text:
-            signals["phrase"] = self._title_text.shares(query.text, documents)
+            signals["phrase"] = self._title_text.shares(query.typed, documents)
 
-        exact = identifiers(query.text)
+        exact = query.typed.identifiers
         named = tuple(term for term in query.terms if term.word in exact and not term.corrected)
         if named:
             signals["exact"] = self.coverage(named, documents)

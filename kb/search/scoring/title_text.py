@@ -13,7 +13,7 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search.analysis.tokenizer import written_words
+from kb.search.analysis.tokenizer import TypedText, written_words
 from kb.search.array_types import Documents, Pointers, Scores
 from kb.search.index.array_file import Arrays
 from kb.search.index.edits import EditedDocuments
@@ -48,17 +48,19 @@ def _written(title: str) -> bytes:
     return f" {' '.join(written_words(title))[:_LONGEST]} ".encode("utf-8", "surrogatepass")
 
 
-def tails(text: str) -> list[tuple[bytes, float]]:
-    """The last word of ``text``, the last two, and so on, and how much of the text each is.
+def tails(typed: TypedText) -> list[tuple[bytes, float]]:
+    """The last word of a text, the last two, and so on, and how much of the text each is.
 
     The last word stays open while a letter is the last that was typed.
 
-    >>> [(tail, round(share, 1)) for tail, share in tails("reset my pa")]
+    >>> from kb.search.analysis.tokenizer import read_typed
+    >>> [(tail, round(share, 1)) for tail, share in tails(read_typed("reset my pa"))]
     [(b' pa', 0.2), (b' my pa', 0.5), (b' reset my pa', 1.0)]
     """
-    words = written_words(text[:_LONGEST])
+    is_long = len(typed.text) > _LONGEST
+    words = written_words(typed.text[:_LONGEST]) if is_long else typed.written
     length = len(" ".join(words))
-    end = "" if text[-1:].isalnum() else " "
+    end = "" if typed.text[-1:].isalnum() else " "
     endings = accumulate(reversed(words[-_MOST_WORDS:]), lambda tail, word: f"{word} {tail}")
     return [
         (f" {tail}{end}".encode("utf-8", "surrogatepass"), len(tail) / length) for tail in endings
@@ -78,7 +80,7 @@ class TitleText:
             self._edited_letters: NDArray[np.uint8] = arrays["edited_title_letters"]
             self._edited_pointers: Pointers = arrays["edited_title_begins"]
 
-    def shares(self, text: str, documents: Documents) -> Scores:
+    def shares(self, text: TypedText, documents: Documents) -> Scores:
         """How much of the end of ``text`` the title of each document holds in one piece, 0 to 1."""
         typed_tails = tails(text)
         if not typed_tails:

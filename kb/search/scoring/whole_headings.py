@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +18,13 @@ from kb.search.array_types import Documents
 from kb.search.index.array_file import Arrays
 
 MOST = 20  # documents of one heading
-MAX_LENGTH = 300  # characters of a heading
 #: The number that a clause's heading begins with.
 _CLAUSE_NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,3}){1,5}(?=\.?\s)", re.ASCII)
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 
 
-def heading_hash(text: str) -> int:
+def heading_hash(words: Sequence[str]) -> int:
     """A number for the words of a heading; 0 for a lone word, which says little by itself."""
-    words = written_words(text)
     if len(words) < 2:
         return 0
     digest = hashlib.blake2b(" ".join(words).encode("utf-8", "surrogatepass"), digest_size=8)
@@ -35,7 +34,8 @@ def heading_hash(text: str) -> int:
 def heading_hashes(text: str) -> list[int]:
     """The hashes by which a heading is found: of its words, and of its number as a clause."""
     number = _CLAUSE_NUMBER.match(text)
-    return [heading_hash(text), *([heading_hash(number[0])] if number else ())]
+    headings = [text, *([number[0]] if number else ())]
+    return [heading_hash(written_words(heading)) for heading in headings]
 
 
 def pack_headings(hashes: NDArray[np.uint64], documents: NDArray[np.int64]) -> Arrays:
@@ -60,9 +60,9 @@ class WholeHeadings:
             self._edited_hashes: NDArray[np.uint64] = arrays["edited_headings"]
             self._edited_documents: NDArray[np.int32] = arrays["edited_heading_docs"]
 
-    def documents(self, text: str) -> Documents:
-        """The first documents, ascending, that have the whole ``text`` as a heading."""
-        wanted = np.uint64(heading_hash(text[:MAX_LENGTH]))
+    def documents(self, words: Sequence[str]) -> Documents:
+        """The first documents, ascending, that have a heading of just these ``words``."""
+        wanted = np.uint64(heading_hash(words))
         if not wanted:
             return _NONE
         low = int(self._hashes.searchsorted(wanted))

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
+from kb.search.analysis.tokenizer import read_typed
 from kb.search.kernels.layout import (
     GAIN_BITS,
     NO_THREAD_ARTICLES,
@@ -276,7 +277,7 @@ def test_compiled_tails_are_the_same(
     titles = ["".join(dice.choice(list("ab "), dice.integers(0, 20))) for _ in range(40)]
     packed = pack_title_text([" ".join(title.split()) for title in titles])
     read_only(packed["title_begins"])
-    typed = "".join(dice.choice(list("ab "), 12))
+    typed = read_typed("".join(dice.choice(list("ab "), 12)))
     documents = np.flatnonzero(dice.random(40) < 0.7)
     assert TitleText(packed, reference).shares(typed, documents).tolist() == (
         TitleText(packed, compiled).shares(typed, documents).tolist()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kb.search.analysis.tokenizer import read_typed
 from kb.search.index.previous import CarriedOver
 from kb.search.kernels.layout import Loops, read_only
 from kb.search.scoring.title_text import TitleText, pack_title_text, tails
@@ -35,7 +36,7 @@ def title_text(titles: Sequence[str], loops: Loops) -> TitleText:
 @pytest.fixture(scope="module")
 def shares(loops: Loops) -> Shares:
     def shares_of(text: str, titles: tuple[str, ...] = TITLES) -> list[float]:
-        parts = title_text(titles, loops).shares(text, np.arange(len(titles)))
+        parts = title_text(titles, loops).shares(read_typed(text), np.arange(len(titles)))
         return [round(float(share), 2) for share in parts]
 
     return shares_of
@@ -68,11 +69,13 @@ _WORDS = st.lists(st.sampled_from(["a", "ab", "abc", "b", "ba"]), max_size=6).ma
 
 @given(text=_WORDS, titles=st.lists(_WORDS, min_size=1, max_size=5))
 def test_it_agrees_with_searching_each_title(loops: Loops, text: str, titles: list[str]) -> None:
+    typed = read_typed(text)
     expected = [
-        max((share for tail, share in tails(text) if tail in f" {title} ".encode()), default=0.0)
+        max((share for tail, share in tails(typed) if tail in f" {title} ".encode()), default=0.0)
         for title in titles
     ]
-    assert np.allclose(title_text(titles, loops).shares(text, np.arange(len(titles))), expected)
+    shares = title_text(titles, loops).shares(typed, np.arange(len(titles)))
+    assert np.allclose(shares, expected)
 
 
 def test_unchanged_titles_are_carried_over() -> None:

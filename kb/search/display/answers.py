@@ -12,10 +12,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from kb.search.analysis.passages import TextRange
-from kb.search.analysis.tokenizer import folded_text
-from kb.search.display.passage_text import PassageText
 from kb.search.display.quotable import Quotable
-from kb.search.display.snippets import MatchedWord, Matches, Terms, WeightedTerm
+from kb.search.display.snippets import (
+    MatchedPassage,
+    MatchedWord,
+    Terms,
+    WeightedTerm,
+    all_terms,
+)
 
 #: Share of the query, by idf, that the answer contains together with its title and heading. It is
 #: low, because a document that certainly answers may use other words than the query.
@@ -57,11 +61,6 @@ class QueryCoverage:
         return sum(held) / self._ideal
 
 
-def asked_share(coverage: QueryCoverage, matches: Matches, headings: Sequence[str]) -> float:
-    """The share of the query that some headings ask, 0 to 1."""
-    return coverage.share(_all_terms(matches.words(folded_text("\n".join(headings)))))
-
-
 class Quotation(NamedTuple):
     """A part of a passage's text, and the words in that part that match the query.
 
@@ -76,32 +75,27 @@ class Quotation(NamedTuple):
 def find_answer(
     query: str,
     coverage: QueryCoverage,
-    matches: Matches,
-    title: str,
-    passage: PassageText,
+    matched: MatchedPassage,
     parts: Sequence[Quotable],
     *,
     opens_section: bool,
 ) -> Quotation | None:
-    """Which of the ``parts`` of ``passage`` answers ``query``; None when none clearly does.
+    """Which of the ``parts`` of a passage answers ``query``; None when none clearly does.
 
-    ``matches`` finds the words that its terms stand for.
     ``opens_section`` says that the passage is the first of its section. The first sentences of a
     section can be its answer even if they contain none of the query's words.
     """
-    headings = "\n".join((title, *passage.stored.path))
-    above = _all_terms(matches.words(folded_text(headings)))
-    words = matches.words(passage.folded)
-    if coverage.share(above | _all_terms(words)) < _MIN_EXPLAINED:
+    text, words, above = matched.passage.stored.text, matched.words, matched.above
+    if coverage.share(above | all_terms(words)) < _MIN_EXPLAINED:
         return None
     asks_for_number = _ASKS_FOR_NUMBER.search(query) is not None
 
     best: Quotable | None = None
     best_worth = -1.0
     for part in parts:
-        if _ANNOUNCES.match(passage.stored.text, part.start):
+        if _ANNOUNCES.match(text, part.start):
             continue
-        if _names_another_number(query, f"{title}\n{passage.stored.text[part.start : part.end]}"):
+        if _names_another_number(query, f"{matched.title}\n{text[part.start : part.end]}"):
             continue
         own = _terms_within(words, part.start, part.end)
         own_share = coverage.share(own)
@@ -119,7 +113,7 @@ def find_answer(
             worth += _NUMBER_ASKED
         if worth > best_worth:
             best, best_worth = part, worth
-    return None if best is None else _quotation(matches.marked(words), best, best_worth)
+    return None if best is None else _quotation(matched.marked, best, best_worth)
 
 
 def _names_another_number(query: str, answer: str) -> bool:
@@ -144,15 +138,8 @@ def _quotation(marked: Sequence[MatchedWord], part: Quotable, worth: float) -> Q
     return Quotation((start, end), tuple(words), worth)
 
 
-def _all_terms(words: Sequence[MatchedWord]) -> Terms:
-    terms = 0
-    for word in words:
-        terms |= word.terms
-    return terms
-
-
 def _terms_within(words: Sequence[MatchedWord], start: int, end: int) -> Terms:
-    return _all_terms(_within(words, start, end))
+    return all_terms(_within(words, start, end))
 
 
 def _within(words: Sequence[MatchedWord], start: int, end: int) -> list[MatchedWord]:

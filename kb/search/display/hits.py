@@ -15,10 +15,10 @@ from typing import NamedTuple
 from kb.search import weights
 from kb.search.analysis.tokenizer import FoldedText
 from kb.search.array_types import Scores
-from kb.search.display.answers import QueryCoverage, Quotation, asked_share, find_answer
+from kb.search.display.answers import QueryCoverage, Quotation, find_answer
 from kb.search.display.passage_text import PassageText
 from kb.search.display.quotable import Quotable
-from kb.search.display.snippets import Matches, snippet
+from kb.search.display.snippets import MatchedPassage, Matches, snippet
 from kb.search.documents import DocumentKind
 from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
@@ -218,13 +218,12 @@ class HitDisplay:
         best: tuple[PassageText, Quotation] | None = None
         for number in self._likely_passages(card, document, shown):
             passage = self._texts.passage(card.first + number)
+            matched = self._matches.in_passage(card.title, passage)
             quotation = find_answer(
                 self._query,
                 self._coverage,
-                self._matches,
-                card.title,
-                passage,
-                self._quotable(card, number, passage, confidence),
+                matched,
+                self._quotable(card, number, matched, confidence),
                 opens_section=self._opening(card, number) == number,
             )
             if quotation is not None and (best is None or quotation.worth > best[1].worth):
@@ -243,7 +242,7 @@ class HitDisplay:
         )
 
     def _quotable(
-        self, card: _Card, number: int, passage: PassageText, confidence: float
+        self, card: _Card, number: int, matched: MatchedPassage, confidence: float
     ) -> Sequence[Quotable]:
         """The parts of a passage that may answer: its beginning, and those with a list.
 
@@ -253,8 +252,8 @@ class HitDisplay:
         heading of its section asks the query and nothing else, or if it has a list: of other
         beginnings, about half answer what was asked.
         """
+        passage, asked = matched.passage, self._coverage.share(matched.above)
         path = passage.stored.path
-        asked = asked_share(self._coverage, self._matches, (card.title, *path))
         if card.shown[1] - card.shown[0] == 1:
             is_asked = asked >= _ASKED_OF_DOCUMENT
             whole = passage.quotable_as_a_whole

@@ -13,7 +13,14 @@ from typing import NamedTuple
 
 from kb.search.analysis.common_words import COMMON_WORDS
 from kb.search.analysis.passages import TextRange
-from kb.search.analysis.tokenizer import WORD_CONTINUATION, FoldedText, is_spaced, tokens
+from kb.search.analysis.tokenizer import (
+    WORD_CONTINUATION,
+    FoldedText,
+    folded_text,
+    is_spaced,
+    tokens,
+)
+from kb.search.display.passage_text import PassageText
 from kb.search.results import Passage
 
 WIDTH = 240
@@ -41,6 +48,24 @@ class MatchedWord(NamedTuple):
     start: int
     end: int
     terms: Terms
+
+
+def all_terms(words: Iterable[MatchedWord]) -> Terms:
+    """The terms that any of some words stands for."""
+    terms = 0
+    for word in words:
+        terms |= word.terms
+    return terms
+
+
+class MatchedPassage(NamedTuple):
+    """A passage of a document, and what of a query stands in it."""
+
+    passage: PassageText
+    title: str
+    above: Terms  # in the title and the headings
+    words: Sequence[MatchedWord]  # in the text
+    marked: Sequence[MatchedWord]  # those of them that are marked where they are shown
 
 
 class Matches:
@@ -105,6 +130,13 @@ class Matches:
     def marked(self, words: Iterable[MatchedWord]) -> list[MatchedWord]:
         """Those of some matching words that are marked where they are shown."""
         return [word for word in words if not word.terms or word.terms & ~self._unmarked]
+
+    def in_passage(self, title: str, passage: PassageText) -> MatchedPassage:
+        """What matches in a passage of the document with this ``title``, and above it."""
+        headings = folded_text("\n".join((title, *passage.stored.path)))
+        words = self.words(passage.folded)
+        above = all_terms(self.words(headings))
+        return MatchedPassage(passage, title, above, words, self.marked(words))
 
     def words(self, text: FoldedText) -> list[MatchedWord]:
         """What matches in the original text, in order; overlapping words are merged."""

@@ -40,9 +40,7 @@ def _answer(
     quotation = find_answer(
         query,
         QueryCoverage(terms, len(words)),
-        matches,
-        title,
-        passage,
+        matches.in_passage(title, passage),
         passage.quotable_before_more if continues else passage.quotable,
         opens_section=opens_section,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -43,7 +43,7 @@ class SynonymExpander:
         cached = functools.lru_cache(maxsize=_CACHED)
         self._is_written = cached(lambda word: vocabulary.surfaces.find(word) >= 0)
         self._cached_slots = cached(self._slots)
-        self._cached_most = cached(self._most_of_parts)
+        self._cached_most = cached(self._most_of_parts_alone)
         self._cached_term, self._cached_new_term = cached(self._widened_term), cached(_new_term)
 
     def joined_pairs(
@@ -135,10 +135,13 @@ class SynonymExpander:
         return [meaning for meaning in meanings if meaning.language in self._languages]
 
     def _has(self, meaning: Meaning) -> bool:
-        return all(number >= 0 for number in self._stems_of(meaning.words))
+        return all(number >= 0 for number in self._stems_of([meaning]).values())
 
-    def _stems_of(self, words: Sequence[str]) -> list[int]:
-        return [word.number for word in self._vocabulary.look_up(words)]
+    def _stems_of(self, meanings: Iterable[Meaning]) -> dict[str, int]:
+        """The number of the stem of each word of some meanings."""
+        words = list(dict.fromkeys(word for meaning in meanings for word in meaning.words))
+        known = self._vocabulary.look_up(words)
+        return {word: each.number for word, each in zip(words, known, strict=True)}
 
     def _slots(self, words: Sequence[str], meanings: Sequence[Meaning]) -> list[_Slot]:
         """For each of the typed ``words`` the stems that may stand for it, and more for longer
@@ -149,9 +152,11 @@ class SynonymExpander:
         """
         typed = max(1, len(words))
         slots: list[dict[int, float]] = [{} for _ in range(typed)]
-        most = self._most_of_parts(meanings)
-        for meaning in self._meant_here(meanings):
-            stems = self._stems_of(meaning.words)
+        meant = self._meant_here(meanings)
+        numbers = self._stems_of(meant)
+        most = self._most_of_parts(meant, numbers)
+        for meaning in meant:
+            stems = [numbers[word] for word in meaning.words]
             if min(stems) < 0:
                 continue
             share = meaning.share * min(1.0, typed / len(stems))
@@ -162,12 +167,15 @@ class SynonymExpander:
                 slot[stem] = max(worth, slot.get(stem, 0.0))
         return [tuple(slot.items()) for slot in slots]
 
-    def _most_of_parts(self, meanings: Sequence[Meaning]) -> float:
+    def _most_of_parts_alone(self, meanings: Sequence[Meaning]) -> float:
+        parts = [meaning for meaning in self._meant_here(meanings) if meaning.is_part]
+        return self._most_of_parts(parts, self._stems_of(parts))
+
+    def _most_of_parts(self, meanings: Iterable[Meaning], numbers: Mapping[str, int]) -> float:
         """The idf of the most frequent word that is left of a phrase: if documents say "sign in",
         the fewer that have "log" are hardly about logging in.
         """
-        parts = [meaning.words[0] for meaning in self._meant_here(meanings) if meaning.is_part]
-        stems = self._stems_of(parts)
+        stems = [numbers[meaning.words[0]] for meaning in meanings if meaning.is_part]
         return min((float(self._idf[stem]) for stem in stems if stem >= 0), default=math.inf)
 
     def _limited(self, stem: int, share: float, most: float) -> float:

@@ -90,6 +90,8 @@ from kb.search.scoring.translations import pack_translations
 BuildProgress = Callable[[str, int, int], None]
 #: Documents; a smaller partition is written sooner than the compiled loops are loaded.
 _FEWEST_FOR_LOOPS = 12_000
+#: The same for documents that are read.
+_FEWEST_FOR_READING = 2_000
 
 
 class _Reread(NamedTuple):
@@ -144,6 +146,7 @@ class IndexBuilder:
         self.curations: Mapping[str, Any] = {}  # see ``Generation.curations``
 
         self._kinds: Counter[str] = Counter()
+        self._added = 0
         #: Rows of the previous generation, ascending; they become the first rows of this one.
         self._carried_over: Rows = np.zeros(0, dtype=np.int64)
         self._dropped: Rows | None = None  # rows not carried over; None if nothing is carried over
@@ -201,6 +204,9 @@ class IndexBuilder:
             row, passages = self._store.add(document)
             self._words.add(document, row, passages)
             self._kinds[document.kind] += 1
+            self._added += 1
+            if self._added == _FEWEST_FOR_READING:
+                self._words.use(self._loops)
 
     def carry_over_all_but(self, ids: Iterable[str]) -> int:
         """Take over all documents of the previous generation except these, without reading them.
@@ -366,6 +372,7 @@ class IndexBuilder:
             texts_of,
             previous=self._meanings_then(),
             read=self._read,
+            loops=self._loops if len(index.documents) >= _FEWEST_FOR_READING else None,
             progress=lambda done, total: self.progress("meanings", done, total),
         )
         if index.meanings is not None:

@@ -13,7 +13,7 @@ import functools
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain, compress, islice
+from itertools import compress, islice
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,6 +34,8 @@ from kb.search.documents import Document
 from kb.search.index.array_file import Arrays, load_arrays, save_arrays
 from kb.search.index.document_store import DocumentStore, Segment, segment_file
 from kb.search.index.spill import Spill
+from kb.search.kernels.chunk_lists import ChunkLists
+from kb.search.kernels.layout import Loops
 from kb.search.kernels.ranges import positions_of
 from kb.search.scoring.whole_headings import heading_hashes
 
@@ -43,37 +45,37 @@ Rows = NDArray[np.int64]  # [documents], in a document store, ascending
 
 #: Files of this kind stand beside the segments of the document store.
 WORDS_FILE = "words"
-_MAX_CACHED_CHUNK = 64  # characters
-_MAX_CHUNKS = 400_000  # some 60 MB
+_MAX_BARE = 100_000  # chunks without punctuation whose words are kept, some 20 MB
 #: ASCII characters that are never part of a word at its ends.
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~"
 
 
-class _ChunkWords(dict[str, tuple[int, ...]]):
-    """The word numbers of each chunk of text without white space, computed once.
+class _ChunkReader:
+    """The word numbers of chunks of text without white space.
 
-    Texts repeat themselves: nineteen chunks of twenty were seen before, so reading a text becomes a
-    walk through a dictionary. Long chunks (scripts without spaces, binary noise) come once and are
-    not cached.
+    Most chunks differ from others only by the punctuation around them.
     """
 
     def __init__(self, analyzer: Analyzer, surfaces: dict[str, int]) -> None:
         self._stem, self._surfaces = analyzer.stem, surfaces
+        self._bare: dict[str, tuple[int, ...]] = {}
 
-    def __missing__(self, chunk: str) -> tuple[int, ...]:
+    def __call__(self, chunk: str) -> tuple[int, ...]:
         bare = chunk.strip(_PUNCTUATION) if chunk.isascii() else chunk
-        is_bare = bare == chunk or QUOTED_CODE.search(chunk)
-        numbers = self._read(chunk) if is_bare else self[bare]
-        if len(chunk) <= _MAX_CACHED_CHUNK:
-            if len(self) >= _MAX_CHUNKS:
-                self.clear()
-            self[chunk] = numbers
+        if bare != chunk and QUOTED_CODE.search(chunk):
+            return self._read(chunk)
+        numbers = self._bare.get(bare)
+        if numbers is None:
+            numbers = self._read(bare)
+            if len(self._bare) >= _MAX_BARE:
+                self._bare.clear()
+            self._bare[bare] = numbers
         return numbers
 
     def _read(self, chunk: str) -> tuple[int, ...]:
         surfaces, stem = self._surfaces, self._stem
         words = [chunk.lower()[:MAX_TOKEN]] if _is_plain(chunk) else index_words(chunk)
-        return tuple(surfaces.setdefault(word, len(surfaces)) for word in words if stem(word))
+        return tuple([surfaces.setdefault(word, len(surfaces)) for word in words if stem(word)])
 
 
 def _is_plain(chunk: str) -> bool:
@@ -139,27 +141,33 @@ class ForwardIndex:
         self._texts: list[str] = []
         self._words: SortedWords | None = None
         self._sorted_stems: SortedWords | None = None
-        self._chunk_words: dict[str, _ChunkWords] = {}  # by language
+        self._chunk_words: dict[str, ChunkLists] = {}  # by language
+        self._loops: Loops | None = None
         self._analyzer = functools.cache(Analyzer)  # each remembers the stems of its words
 
     def add(self, document: Document, row: int, passages: Sequence[SectionPassage]) -> None:
         """Add one document; ``passages`` are those of the document store, in its order."""
         number = len(self.documents)
 
-        read = self._reader(base_language(document.language))
-        self.title_words.extend(read(title_text(document)))
+        texts_of_passages = list(passage_texts(document, passages))
+        texts = [title_text(document)]
+        for each in texts_of_passages:
+            texts += ("\n".join(each.headings), each.body, each.code)
+        words, pointers = self._lists(base_language(document.language)).read(texts)
+        ends = pointers.tolist()
+        self.title_words.write(words[: ends[1]])
         self.title_ends.append(len(self.title_words))
 
-        for passage, texts in zip(passages, passage_texts(document, passages), strict=True):
-            self.body_words.extend(read("\n".join(texts.headings)))
-            self.heading_lengths.append(len(self.body_words) - self.body_ends[-1])
-            for heading in texts.headings:
+        for place, (passage, each) in enumerate(zip(passages, texts_of_passages, strict=True)):
+            start, heading_end, body_end, end = ends[1 + 3 * place : 5 + 3 * place]
+            self.body_words.write(words[start:body_end])
+            self.body_ends.append(len(self.body_words))
+            self.heading_lengths.append(heading_end - start)
+            for heading in each.headings:
                 self.heading_hashes.extend(heading_hashes(heading))
             self.heading_hash_ends.append(len(self.heading_hashes))
 
-            self.body_words.extend(read(texts.body))
-            self.body_ends.append(len(self.body_words))
-            self.code_words.extend(read(texts.code))
+            self.code_words.write(words[body_end:end])
             self.code_ends.append(len(self.code_words))
             self.passage_doc.append(number)
             self.text_hashes.append(text_hash(passage_text(document.title, passage)))
@@ -167,17 +175,20 @@ class ForwardIndex:
         self.passage_ends.append(len(self.passage_doc))
         self.documents.append(DocumentFacts.of(document, row, passages))
 
-    def _reader(self, language: str) -> Callable[[str], Iterable[int]]:
-        words = self._chunk_words.get(language)
-        if words is None:
-            words = self._chunk_words[language] = _ChunkWords(
-                self._analyzer(language), self.surfaces
-            )
+    def use(self, loops: Loops) -> None:
+        """Read the words of the next documents with compiled ``loops``."""
+        self._loops = loops
+        for lists in self._chunk_words.values():
+            lists.use(loops)
 
-        def read(text: str) -> Iterable[int]:
-            return chain.from_iterable(map(words.__getitem__, text.split()))
-
-        return read
+    def _lists(self, language: str) -> ChunkLists:
+        lists = self._chunk_words.get(language)
+        if lists is None:
+            lists = ChunkLists(_ChunkReader(self._analyzer(language), self.surfaces))
+            self._chunk_words[language] = lists
+            if self._loops is not None:
+                lists.use(self._loops)
+        return lists
 
     def texts(self) -> list[str]:
         """All words by their numbers."""

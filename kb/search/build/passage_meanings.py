@@ -22,7 +22,14 @@ from kb.search.analysis.passages import SectionPassage
 from kb.search.array_types import Vectors8
 from kb.search.index.array_file import Arrays, load_arrays, save_arrays
 from kb.search.index.document_store import Segment, segment_file
-from kb.search.meaning.query_table import MEANING_DIMENSIONS, TABLE_ID, QueryTable, installed_table
+from kb.search.kernels.layout import Loops
+from kb.search.meaning.query_table import (
+    MEANING_DIMENSIONS,
+    TABLE_ID,
+    QueryTable,
+    TextReader,
+    installed_table,
+)
 from kb.search.meaning.sentence_encoder import SentenceEncoder, installed_encoder
 
 #: Files of this kind stand beside the segments of the document store.
@@ -111,6 +118,7 @@ def find_meanings(
     previous: PassageMeanings,
     read: int,
     progress: Callable[[int, int], None],
+    loops: Loops | None = None,
 ) -> PassageMeanings | None:
     """The meanings of passages; the encoder reads up to ``read`` new passages of each audience.
 
@@ -131,7 +139,7 @@ def find_meanings(
     fresh = np.flatnonzero(~_take_over(meanings, previous))
     encoder = installed_encoder()
     read_now = first_of_each_audience(fresh, audiences, read) if encoder is not None else []
-    _draft(meanings, np.setdiff1d(fresh, read_now), texts_of, table)
+    _draft(meanings, np.setdiff1d(fresh, read_now), texts_of, table.reader(loops))
     if encoder is not None:
         read_drafts(meanings, read_now, texts_of, table, encoder, progress)
     return meanings
@@ -160,9 +168,8 @@ def _take_over(meanings: PassageMeanings, previous: PassageMeanings) -> NDArray[
 
 
 def _draft(
-    meanings: PassageMeanings, numbers: NDArray[np.int64], texts_of: TextsOf, table: QueryTable
+    meanings: PassageMeanings, numbers: NDArray[np.int64], texts_of: TextsOf, reader: TextReader
 ) -> None:
-    reader = table.reader()
     for batch in _batches(numbers.tolist(), _DRAFTED_AT_ONCE):
         meanings.rows[batch] = reader.directions(texts_of(batch))
 

@@ -77,6 +77,12 @@ class SpilledArray:
         if len(self._recent) * self._dtype.itemsize >= self._spill.small:
             self._flush_recent()
 
+    def write(self, values: Numbers) -> None:
+        """Write a few numbers of its own type."""
+        self._recent.frombytes(values.tobytes())
+        if len(self._recent) * self._dtype.itemsize >= self._spill.small:
+            self._flush_recent()
+
     def append(self, values: Numbers) -> None:
         """Write an array; of several dimensions, row by row. It must not change afterwards."""
         self._flush_recent()

@@ -26,7 +26,8 @@ _LOOPS = Path(__file__).with_name("numba_loops.py")
 #: The files whose code, constants and types are compiled in.
 SOURCES = (
     *(_LOOPS.with_name(f"{name}.py") for name in ("numba_loops", "finding_loops", "ranking_loops")),
-    *(_LOOPS.with_name(f"{name}.py") for name in ("encoder_loops", "compiled", "layout")),
+    *(_LOOPS.with_name(f"{name}.py") for name in ("encoder_loops", "reading_loops")),
+    *(_LOOPS.with_name(f"{name}.py") for name in ("compiled", "layout")),
     *(Path(str(module.__file__)) for module in (char_ngrams, weights)),
 )
 #: In a data folder, where nothing else can be written.

@@ -133,6 +133,15 @@ class ThreadArticleRows(NamedTuple):
     first_thread: int
 
 
+class ChunkTable(NamedTuple):
+    """The chunks of text that were seen, numbered in the order in which they first occurred."""
+
+    slots: NDArray[np.int32]  # [a power of two], by hash: the number plus 1, or 0; else in the next
+    codes: NDArray[np.uint64]  # [chunks], the hash of each
+    ends: Pointers  # [chunks + 1], where the letters of each begin, and those of the last end
+    letters: NDArray[np.uint8]  # in UTF-8
+
+
 class ScratchMarks(NamedTuple):
     """A zero for each stem and for each n-gram of the index, and again after use."""
 
@@ -371,4 +380,34 @@ class Loops(Protocol):
 
         Each of ``rows`` is quantised to integers of at most 16 bits, small enough for their
         products to be added in 32 bits, so that the result is the same on every CPU.
+        """
+
+    def number_chunks(
+        self,
+        text: NDArray[np.uint8],
+        bounds: Pointers,
+        table: ChunkTable,
+        seed: np.uint64,
+        known: int,
+        /,
+    ) -> tuple[NDArray[np.int32], Pointers, int]:
+        """The number of each chunk between white space of some texts, which are ranges of ``text``
+        (UTF-8); where those of each text begin, and of the last one end; and how many are known.
+
+        Adds new ones to the ``table``, which has ``known`` chunks and enough space. Their hashes
+        begin with ``seed``; numbers don't depend on it.
+        """
+
+    def expand_lists(
+        self,
+        numbers: NDArray[np.int32],
+        ends: Pointers,
+        values: NDArray[np.int32],
+        value_ends: Pointers,
+        /,
+    ) -> tuple[NDArray[np.int32], Pointers]:
+        """The values of each of ``numbers``, whose values are ranges of ``values``, one after the
+        other; and where those of each group begin, and of the last one end.
+
+        The groups are ranges of ``numbers``, as ``ends`` says.
         """

@@ -26,6 +26,7 @@ from kb.search.kernels.finding_loops import (
 )
 from kb.search.kernels.layout import (
     AskedTerms,
+    ChunkTable,
     Headings,
     NamedSignals,
     Passages,
@@ -45,17 +46,20 @@ from kb.search.kernels.ranking_loops import (
     nearest_passages,
     rescore,
 )
+from kb.search.kernels.reading_loops import expand_lists, number_chunks
 
 __all__ = [
     "add_postings",
     "add_row",
     "count_values",
     "coverage",
+    "expand_lists",
     "fold_groups",
     "fuse_parts",
     "matching_tails",
     "nearest_passages",
     "ngram_vector",
+    "number_chunks",
     "project",
     "raise_postings",
     "raise_row",
@@ -115,6 +119,9 @@ def warm_up() -> None:
     ones, columns = np.ones(1, np.float32), np.zeros(1, np.int32)
     top_products(table[:2], columns, ones, table[:2], columns, ones, 1, 1)
     fuse_parts(parts, signals, cosines, solved, rows, TopicRows(vectors, rows), about)
+    chunks = ChunkTable(columns.copy(), np.zeros(1, np.uint64), np.zeros(2, np.int64), codes.copy())
+    number_chunks(codes, np.array([0, 1], np.int64), chunks, np.uint64(1), 0)
+    expand_lists(columns, np.array([0, 1], np.int64), columns, np.array([0, 1], np.int64))
     project(np.ones((1, 2), np.float32), vectors.vectors, singles, singles)
 
 

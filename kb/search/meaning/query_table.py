@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
-from array import array
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -23,6 +22,8 @@ from kb.errors import Misconfigured
 from kb.search.array_types import Directions, Vector8, Vectors8
 from kb.search.index.array_file import load_arrays
 from kb.search.index.latent_topics import bytes_of, bytes_of_each
+from kb.search.kernels.chunk_lists import ChunkLists
+from kb.search.kernels.layout import Loops
 from kb.search.meaning.word_pieces import pieces_of, plain_words
 
 LOG = logging.getLogger(__name__)
@@ -35,8 +36,6 @@ MEANING_DIMENSIONS = 256
 NO_DIRECTION: Vector8 = np.zeros(0, dtype=np.int8)
 _LONGEST = 1_000  # characters of a text that are read
 _CACHED_WORDS = 4_096  # some megabytes
-_LONGEST_CACHED = 64  # characters of a chunk
-_MAX_CHUNKS = 200_000  # some 30 MB
 
 
 class QueryTable:
@@ -86,9 +85,9 @@ class QueryTable:
         """The directions of many texts; zeros for one without known pieces."""
         return self.reader().directions(texts)
 
-    def reader(self) -> TextReader:
-        """What reads more texts than fit into memory."""
-        return TextReader(self._pieces, self._scales, self._row_of)
+    def reader(self, loops: Loops | None = None) -> TextReader:
+        """What reads more texts than fit into memory; sooner with compiled ``loops``."""
+        return TextReader(self._pieces, self._scales, self._row_of, loops)
 
     def _sum_of_pieces(self, word: str) -> NDArray[np.float32]:
         rows = self._row_of[list(pieces_of(word))]
@@ -104,53 +103,40 @@ class TextReader:
     """Reads many texts, some at a time."""
 
     def __init__(
-        self, pieces: Vectors8, scales: NDArray[np.float32], row_of: NDArray[np.int16]
+        self,
+        pieces: Vectors8,
+        scales: NDArray[np.float32],
+        row_of: NDArray[np.int16],
+        loops: Loops | None,
     ) -> None:
         """The table (see ``QueryTable``)."""
         self._pieces, self._scales = pieces, scales
-        self._chunk_rows = _ChunkRows(row_of)
+        self._row_of = row_of.tolist()
+        # No piece crosses white space.
+        self._chunk_rows = ChunkLists(self._rows_of)
+        if loops is not None:
+            self._chunk_rows.use(loops)
 
     def directions(self, texts: Sequence[str]) -> Vectors8:
         """Those of these texts; zeros for one without known pieces."""
         from scipy import sparse  # build time only
 
-        row_of_chunk = self._chunk_rows.__getitem__
-        rows, ends = array("i"), array("q", [0])
-        for text in texts:
-            rows.extend(chain.from_iterable(map(row_of_chunk, text[:_LONGEST].split())))
-            ends.append(len(rows))
-        places = np.array(rows, dtype=np.int32)
-
+        rows, ends = self._chunk_rows.read([text[:_LONGEST] for text in texts])
         is_used = np.zeros(self._scales.size, dtype=bool)
-        is_used[places] = True
+        is_used[rows] = True
         used = np.flatnonzero(is_used)
         columns = np.zeros(is_used.size, dtype=np.int32)
         columns[used] = np.arange(used.size)
         dense = self._pieces[used] * self._scales[used, None]
 
-        ones = np.ones(places.size, dtype=np.float32)
-        counts = sparse.csr_matrix((ones, columns[places], ends), shape=(len(texts), used.size))
+        ones = np.ones(rows.size, dtype=np.float32)
+        counts = sparse.csr_matrix((ones, columns[rows], ends), shape=(len(texts), used.size))
         return bytes_of_each(counts @ dense)
 
-
-class _ChunkRows(dict[str, tuple[int, ...]]):
-    """The rows of the pieces of each chunk of text without white space, which no piece crosses.
-
-    Computed once: nineteen chunks of twenty were seen before.
-    """
-
-    def __init__(self, row_of: NDArray[np.int16]) -> None:
-        self._row_of = row_of.tolist()
-
-    def __missing__(self, chunk: str) -> tuple[int, ...]:
+    def _rows_of(self, chunk: str) -> tuple[int, ...]:
         row_of = self._row_of
         pieces = chain.from_iterable(map(pieces_of, plain_words(chunk)))
-        rows = tuple([row_of[piece] for piece in pieces if row_of[piece] >= 0])
-        if len(chunk) <= _LONGEST_CACHED:
-            if len(self) >= _MAX_CHUNKS:
-                self.clear()
-            self[chunk] = rows
-        return rows
+        return tuple([row_of[piece] for piece in pieces if row_of[piece] >= 0])
 
 
 def unit_directions(directions: NDArray[Any]) -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ from kb.search.kernels.layout import (
     NGRAM_GAIN,
     NGRAM_WEIGHT,
     AskedTerms,
+    ChunkTable,
     Headings,
     NamedSignals,
     Passages,
@@ -444,3 +445,31 @@ def project(rows: Floats, weights: Ints, scales: Floats, bias: Floats, /) -> Flo
     projected *= sizes[:, None] * scales
     projected += bias
     return projected
+
+
+def number_chunks(
+    text: Ints, bounds: Ints, table: ChunkTable, _seed: np.uint64, known: int, /
+) -> tuple[Ints, Ints, int]:
+    letters = table.letters.tobytes()
+    number_of = {
+        letters[low:high]: number
+        for number, (low, high) in enumerate(pairwise(table.ends[: known + 1].tolist()))
+    }
+    numbers, ends = [], [0]
+    for low, high in pairwise(bounds.tolist()):
+        for chunk in text[low:high].tobytes().decode("utf-8", "surrogatepass").split():
+            raw = chunk.encode("utf-8", "surrogatepass")
+            if raw not in number_of:
+                number = number_of[raw] = len(number_of)
+                end = int(table.ends[number])
+                table.ends[number + 1] = end + len(raw)
+                table.letters[end : end + len(raw)] = list(raw)
+            numbers.append(number_of[raw])
+        ends.append(len(numbers))
+    return np.array(numbers, np.int32), np.array(ends, np.int64), len(number_of)
+
+
+def expand_lists(numbers: Ints, ends: Ints, values: Ints, value_ends: Ints, /) -> tuple[Ints, Ints]:
+    starts, stops = value_ends[numbers], value_ends[numbers + 1]
+    sizes = np.concatenate(([0], np.cumsum(stops - starts)))
+    return values[positions_of(starts, stops)], sizes[ends]

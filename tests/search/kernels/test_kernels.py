@@ -17,6 +17,7 @@ from kb.search.kernels.layout import (
     NO_TOPICS,
     NO_VECTORS,
     AskedTerms,
+    ChunkTable,
     Headings,
     Loops,
     NamedSignals,
@@ -334,3 +335,52 @@ def test_compiled_folding_is_the_same(
     assert folded.tolist() == (
         reference.fold_groups(documents, scores, group_of, places, newest).tolist()
     )
+
+
+def test_compiled_numbers_of_chunks_are_the_same(
+    compiled: Loops, reference: Loops, dice: np.random.Generator
+) -> None:
+    chunks = ["a", "ab", "ba", "größe", "日本語", "\udc80", "x" * 70, "\u200b", "\u2007\u00a0"]
+    spaces = [" ", "\n", "\x1c", "\x85", "\u00a0", "\u1680", "\u2028", "\u205f", "\u3000", "é"]
+    tables = [
+        ChunkTable(
+            np.zeros(64, np.int32),
+            np.zeros(40, np.uint64),
+            np.zeros(41, np.int64),
+            np.zeros(4000, np.uint8),
+        )
+        for _ in range(2)
+    ]
+    known = [0, 0]
+    for size in (30, 0, 30):
+        texts = [
+            "".join(dice.choice(dice.choice([chunks, spaces[:9]][: 1 + i % 2])) for i in range(n))
+            for n in dice.integers(0, 4, size)
+        ]
+        raw = [text.encode("utf-8", "surrogatepass") for text in texts]
+        text = np.frombuffer(b"".join(raw), np.uint8)
+        bounds = np.cumsum([0, *map(len, raw)], dtype=np.int64)
+        results = [
+            loops.number_chunks(text, bounds, table, np.uint64(7), count)
+            for loops, table, count in zip((compiled, reference), tables, known, strict=True)
+        ]
+        (numbers, ends, _), (expected, expected_ends, _) = results
+        assert numbers.tobytes() == expected.tobytes()
+        assert ends.tobytes() == expected_ends.tobytes()
+        known = [count for *_, count in results]
+        assert known[0] == known[1]
+        assert tables[0].ends.tolist() == tables[1].ends.tolist()
+        assert tables[0].letters.tolist() == tables[1].letters.tolist()
+
+
+def test_compiled_lists_are_expanded_the_same(
+    compiled: Loops, reference: Loops, dice: np.random.Generator
+) -> None:
+    value_ends = np.cumsum([0, *dice.integers(0, 4, 20)])
+    values = dice.integers(0, 99, 100).astype(np.int32)
+    numbers = dice.integers(0, 20, 50).astype(np.int32)
+    ends = np.array([0, 10, 10, 30, 50])
+    ours, our_ends = compiled.expand_lists(numbers, ends, values, value_ends)
+    expected, expected_ends = reference.expand_lists(numbers, ends, values, value_ends)
+    assert ours.tobytes() == expected.tobytes()
+    assert our_ends.tobytes() == expected_ends.tobytes()

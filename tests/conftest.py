@@ -13,6 +13,7 @@ from hypothesis import settings
 
 from tests.blobs import s3_address, s3_server, store
 from tests.chromium import chromium
+from tests.compiled_statements import share_compiled_statements
 from tests.databases import location_of
 from tests.processor_time import ProcessorTime
 from tests.world import World, build
@@ -38,6 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    share_compiled_statements()
     if config.getoption("--processor-time"):
         config.pluginmanager.register(ProcessorTime())
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,16 +16,17 @@ import pytest
 def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
     """The folder ``name``, filled by ``build`` in the process that asks first; others wait.
 
-    Whoever changes it copies it first.
+    Whoever changes it copies it first. What a ``build`` that fails leaves is built anew.
     """
     base = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent  # that of the whole run
-    folder, built = base / "built-once" / name, base / "built-once" / f"{name}.built"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with built.with_suffix(".lock").open("w") as lock:
+    folder = base / "built-once" / name
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
+    with Path(f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not built.exists():
-            build(folder)
-            built.touch()
+        if not folder.exists():
+            begun = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=folder.parent))
+            build(begun)
+            begun.rename(folder)
     return folder

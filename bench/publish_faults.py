@@ -93,8 +93,7 @@ def _as_in_a_large_library() -> Iterator[None]:
     """
     values = (
         (edits, "SMALLEST_WITH_EDITS", 1),
-        (document_store, "_SMALL", 1),
-        (document_store, "_CLEANED", 0),
+        (document_store, "SEGMENTS", document_store.SegmentLimits(small=1, cleaned=0)),
     )
     before = [(module, name, getattr(module, name)) for module, name, _ in values]
     for module, name, value in values:

@@ -45,16 +45,30 @@ STORE_FILE = "documents.arrays"
 #: What writing a store raises when the disk is full or fails.
 STORE_WRITE_ERRORS = (OSError,)
 
-#: Documents of a segment, at most; and their bytes, unless it is only one.
-SEGMENT, _SEGMENT_BYTES = 512, 8 * 1024 * 1024
-#: A smaller segment (in documents) is written again with what comes next, and one of which a larger
-#: share is deleted is written again without these.
-_SMALL, _MOST_DELETED = 64, 0.25
-#: How many of the other segments with deleted documents each publish writes again, and of how many
-#: in which it deletes it writes one more again. An edit of one page needs one, so that the other
-#: gradually clears what a publish of many pages left. Where each publish edits 1 % of all
-#: documents, the additional ones keep the segments from all reaching the share above on one day.
-_CLEANED, _CLEANED_FOR = 2, 32
+
+@dataclass(frozen=True, slots=True)
+class SegmentLimits:
+    """When a segment is full, and when it is written again.
+
+    A segment has at most so many ``documents``, and so many ``bytes`` unless it is only one
+    document. A ``small`` one (of fewer documents) is written again with what comes next, and one of
+    which more than the share ``deleted`` is deleted is written again without these.
+
+    Of the others with deleted documents, each publish writes ``cleaned`` again, and one more for
+    each ``cleaned_for`` in which it deletes. An edit of one page needs one, so that the other
+    gradually clears what a publish of many pages left. Where each publish edits 1 % of all
+    documents, the additional ones keep the segments from all reaching the share above on one day.
+    """
+
+    documents: int = 512
+    bytes: int = 8 * 1024 * 1024
+    small: int = 64
+    deleted: float = 0.25
+    cleaned: int = 2
+    cleaned_for: int = 32
+
+
+SEGMENTS = SegmentLimits()
 _SEGMENT_NAME = "documents-{:06}.arrays"
 _KEYS_NAME = "keys-{:06}.arrays"
 #: Id, kind, title, and (product, versions, updated, solved, folders, place).
@@ -105,8 +119,8 @@ class _Pending:
 
     def is_full(self, document: _Stored) -> bool:
         """Whether ``document`` has to start a new segment."""
-        too_large = self.size + document.size > _SEGMENT_BYTES
-        return len(self.documents) >= SEGMENT or (too_large and bool(self.documents))
+        too_large = self.size + document.size > SEGMENTS.bytes
+        return len(self.documents) >= SEGMENTS.documents or (too_large and bool(self.documents))
 
     def arrays(self) -> Arrays:
         documents = self.documents
@@ -126,7 +140,7 @@ class _Pending:
         }
 
 
-def _may_be_recent(keys: int, documents: int) -> bool:
+def may_be_recent(keys: int, documents: int) -> bool:
     """Whether so many keys may be in the catalogue.
 
     It is written at each publish, and the file of the others only when this no longer holds: the
@@ -147,13 +161,13 @@ def _segments_to_link(
     """
     deleted = [size - rest for size, rest in zip(in_file, now, strict=True)]
     is_linked = [
-        rest >= _SMALL and gone <= _MOST_DELETED * size
+        rest >= SEGMENTS.small and gone <= SEGMENTS.deleted * size
         for size, rest, gone in zip(in_file, now, deleted, strict=True)
     ]
     waiting = [place for place, gone in enumerate(deleted) if gone and is_linked[place]]
     waiting.sort(key=deleted.__getitem__, reverse=True)
     changed = sum(before > after for before, after in zip(then, now, strict=True))
-    for place in waiting[: _CLEANED + changed // _CLEANED_FOR]:
+    for place in waiting[: SEGMENTS.cleaned + changed // SEGMENTS.cleaned_for]:
         is_linked[place] = False
     return is_linked
 
@@ -330,7 +344,7 @@ class StoreWriter:
 
         self._keys_end = self._previous.keys_end if self._previous else 0
         is_recent = segment_of_row >= self._keys_end
-        if _may_be_recent(int(is_recent.sum()), keys.size):
+        if may_be_recent(int(is_recent.sum()), keys.size):
             if self._keys_end and self._previous is not None:
                 name = _KEYS_NAME.format(self._keys_end)
                 link_file(self._previous.folder / name, self._path.with_name(name))
@@ -645,7 +659,7 @@ class DocumentStore:
         keys[self._catalogue["rows"]] = self._catalogue["keys"]
         if self.keys_end:
             # By segment and number in its file; the last row of the table is of segments gone.
-            rows = np.full((len(self.segments) + 1, SEGMENT), -1, dtype=np.int64)
+            rows = np.full((len(self.segments) + 1, SEGMENTS.documents), -1, dtype=np.int64)
             place_of = np.full(self.keys_end, -1, dtype=np.int64)
             for place, segment in enumerate(self.segments):
                 number = _number_in(segment.name)

@@ -21,7 +21,7 @@ from kb.search.documents import AUDIENCES, Document, DocumentKind
 from kb.search.generations.generation import Generation
 from kb.search.index import document_store, latent_topics
 from kb.search.index.array_file import load_arrays
-from kb.search.index.document_store import SEGMENT
+from kb.search.index.document_store import SEGMENTS, SegmentLimits
 from kb.search.searcher import Searcher
 from tests.search.index.test_latent_topics import corpus as themed
 from tests.search.library import document, published
@@ -84,10 +84,8 @@ def test_carrying_over_gives_the_bytes_of_reading_again(
 ) -> None:
     """Also from segments in which documents are deleted, and after some of these are cleaned."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(document_store, "SEGMENT", 4)
-        patched.setattr(document_store, "_SMALL", 2)
-        patched.setattr(document_store, "_MOST_DELETED", 0.5)
-        patched.setattr(document_store, "_CLEANED", cleaned)
+        limits = SegmentLimits(documents=4, small=2, deleted=0.5, cleaned=cleaned)
+        patched.setattr(document_store, "SEGMENTS", limits)
         new = documents(before)
         edited = published(Path(folder, "a"), new.values())
         for edits in steps:
@@ -112,7 +110,7 @@ def test_carrying_over_gives_the_bytes_of_reading_again(
 
 
 def test_a_removed_page_leaves_no_word_behind(tmp_path: Path) -> None:
-    pages = [document(f"doc/{n}", f"Page {n}", f"Word {n}.") for n in range(SEGMENT + 9)]
+    pages = [document(f"doc/{n}", f"Page {n}", f"Word {n}.") for n in range(SEGMENTS.documents + 9)]
     secret = document("doc/b", "Zephyrion", "quarrelsome")
     published(tmp_path, [*pages[:3], secret, *pages[3:]])
     unchanged = [page.id for page in pages]
@@ -122,7 +120,7 @@ def test_a_removed_page_leaves_no_word_behind(tmp_path: Path) -> None:
 
 
 def test_an_edited_page_leaves_no_word_in_the_store(tmp_path: Path) -> None:
-    pages = [document(f"doc/{n}", f"Page {n}", f"Word {n}.") for n in range(SEGMENT + 9)]
+    pages = [document(f"doc/{n}", f"Page {n}", f"Word {n}.") for n in range(SEGMENTS.documents + 9)]
     published(tmp_path, [*pages[:3], document("doc/b", "Beta", "quarrelsome"), *pages[3:]])
     unchanged = [page.id for page in pages]
     before = published(tmp_path, [document("doc/b", "Beta", "calm")], unchanged)

@@ -16,6 +16,7 @@ from kb.search.documents import Section, visible_to
 from kb.search.generations.generation import Generation, Generations
 from kb.search.index import document_store, edits
 from kb.search.index.array_file import load_arrays
+from kb.search.index.document_store import SegmentLimits
 from kb.search.index.edits import load_edits
 from kb.search.searcher import Searcher
 from tests.search.library import document, keep
@@ -199,6 +200,5 @@ def rows_by_text(generation: Generation) -> dict[str, bytes]:
 
 def delete_in_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the segments of a few pages stay, and pages be deleted in them."""
-    monkeypatch.setattr(document_store, "_SMALL", 1)
-    monkeypatch.setattr(document_store, "_MOST_DELETED", 1.0)
-    monkeypatch.setattr(document_store, "_CLEANED", 0)
+    limits = SegmentLimits(small=1, deleted=1.0, cleaned=0)
+    monkeypatch.setattr(document_store, "SEGMENTS", limits)

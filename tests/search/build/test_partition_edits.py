@@ -20,6 +20,7 @@ from kb.search.documents import AUDIENCES, PUBLIC, Document, DocumentKind, Secti
 from kb.search.generations.generation import Generation, Generations
 from kb.search.index import document_store
 from kb.search.index import edits as index_edits
+from kb.search.index.document_store import SegmentLimits
 from kb.search.index.edits import edits_file, load_partition
 from kb.search.index.previous import PreviousPartition
 from kb.search.searcher import Searcher
@@ -118,9 +119,8 @@ def edit_small_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(splice, "_DRIFT", 99.0)
     monkeypatch.setattr(index_edits, "SMALLEST_WITH_EDITS", 1)
     # Segments of the document store in which documents are deleted, and that are cleaned later.
-    monkeypatch.setattr(document_store, "SEGMENT", 8)
-    monkeypatch.setattr(document_store, "_SMALL", 3)
-    monkeypatch.setattr(document_store, "_CLEANED", 1)
+    limits = SegmentLimits(documents=8, small=3, cleaned=1)
+    monkeypatch.setattr(document_store, "SEGMENTS", limits)
     # As many numbers whatever becomes of documents: how rare words are depends on it.
     monkeypatch.setattr(partition_writer, "vacancies", lambda taken, _: NUMBERS_OF_KIND - taken)
 

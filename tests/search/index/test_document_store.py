@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from kb.ids import document_key
 from kb.search.index import document_store
-from kb.search.index.document_store import STORE_FILE, DocumentStore, StoreWriter
+from kb.search.index.document_store import (
+    SEGMENTS,
+    STORE_FILE,
+    DocumentStore,
+    SegmentLimits,
+    StoreWriter,
+)
 from tests.search.library import document
 
 
@@ -74,10 +80,9 @@ changes = st.dictionaries(
 def small_segments(*, cleaned: int) -> Iterator[None]:
     """Segments of up to eight documents, of which a publish cleans so many."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(document_store, "SEGMENT", 8)
-        patched.setattr(document_store, "_SMALL", 3)
-        patched.setattr(document_store, "_CLEANED", cleaned)
-        patched.setattr(document_store, "_may_be_recent", lambda keys, documents: keys < 6)
+        limits = SegmentLimits(documents=8, small=3, cleaned=cleaned)
+        patched.setattr(document_store, "SEGMENTS", limits)
+        patched.setattr(document_store, "may_be_recent", lambda keys, documents: keys < 6)
         yield
 
 
@@ -140,12 +145,12 @@ def deleted_in(store: DocumentStore) -> int:
 def test_many_edits_write_few_segments_and_what_they_removed_goes_with_later_publishes(
     tmp_path: Path,
 ) -> None:
-    titles = {f"doc/{number}": f"Title {number}" for number in range(20 * document_store.SEGMENT)}
+    titles = {f"doc/{number}": f"Title {number}" for number in range(20 * SEGMENTS.documents)}
     first = written(tmp_path / "first", None, titles)
     edits = {f"doc/{number}": "Edited" for number in range(0, len(titles), 100)}
     store = written(tmp_path / "0", first, edits)
     names = {segment.name for segment in store.segments}
-    assert len(names - {segment.name for segment in first.segments}) == document_store._CLEANED + 1
+    assert len(names - {segment.name for segment in first.segments}) == SEGMENTS.cleaned + 1
     assert deleted_in(store) > 90
 
     publishes = 0
@@ -157,7 +162,7 @@ def test_many_edits_write_few_segments_and_what_they_removed_goes_with_later_pub
 
 
 def test_a_segment_of_which_much_is_deleted_is_written_again(tmp_path: Path) -> None:
-    segment = document_store.SEGMENT
+    segment = SEGMENTS.documents
     titles = {f"doc/{number}": f"Title {number}" for number in range(8 * segment)}
     first = written(tmp_path / "first", None, titles)
     places = [number for number in range(4 * segment) if number % 4 == 0 or number % 50 == 1]

@@ -178,11 +178,15 @@ class Considered:
     least: float
     candidates: tuple[ConsideredDocument, ...]
 
+    @property
+    def above_threshold(self) -> float:
+        """How far the log-odds are above the threshold; negative if they are below it."""
+        return self.log_odds - self.threshold
+
     def sentence(self) -> str:
-        """How far the log-odds are above or below the threshold."""
         if not self.candidates:
             return "No page was considered: either no page contains these words, or too many do."
-        distance = self.log_odds - self.threshold
+        distance = self.above_threshold
         where = "above" if distance >= 0 else "below"
         return (
             f"Log-odds {self.log_odds:.2f} that a page answers, {abs(distance):.2f} {where} the "

@@ -32,8 +32,8 @@ def test_a_run_reports_skipped_files_and_issues(tmp_path: Path, root: Path) -> N
     assert lines[skipped + 1].startswith("  content/b.yml: ")
     assert lines[issues + 1].startswith("  content/a.md: ")
     assert lines[-1].startswith("Published generation 000001: 1 documents (1 doc)")
-    again = _run("--data", str(tmp_path / "data"), f"doc={root}")
-    assert again.output.splitlines()[-1].startswith("Nothing was published; generation 000001")
+    again = json.loads(_run("--json", "--data", str(tmp_path / "data"), f"doc={root}").stdout)
+    assert (again["published"], again["generation"]) == (False, "000001")
 
 
 def test_json_is_one_document(tmp_path: Path, root: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.cookiejar
+import json
 import os
 import re
 import signal
@@ -85,6 +86,13 @@ class Installation:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def generations(self, **more: str) -> list[dict[str, object]]:
+        """The published indexes that are kept."""
+        listed: list[dict[str, object]] = json.loads(
+            self.kb("index", "generations", "--json", **more)
+        )
+        return listed
 
     @contextmanager
     def serving(self, **more: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:

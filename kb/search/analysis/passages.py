@@ -126,6 +126,12 @@ def _cut(regions: tuple[Region, ...], start: int, end: int) -> tuple[Region, ...
 
 
 def _passage_ranges(text: str) -> Iterator[TextRange]:
+    if len(text) <= MAX_PASSAGE_LENGTH:  # as most sections of guides
+        start, end = _stripped(text, 0, len(text))
+        if end > start:
+            yield start, end
+        return
+
     first = last = 0
     for start, end in _block_ranges(text):
         if last > first and end - first > MAX_PASSAGE_LENGTH:

@@ -24,7 +24,7 @@ from kb.search.build.forward_index import ForwardIndex
 from kb.search.documents import DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver
-from kb.search.kernels.ranges import positions_of
+from kb.search.kernels.ranges import distinct_numbers, positions_of
 
 _BINS = 32  # values of a sketch
 _BANDS = 8  # four values each: with .9 in common, all eight differ for one pair in 6,000
@@ -132,14 +132,14 @@ class _Texts:
 
     def _hashes_of(self, words: NDArray[np.int32]) -> NDArray[np.uint32]:
         """Of the letters of each word: its number changes from one generation to the next."""
-        for number in np.unique(words[~self._is_hashed[words]]).tolist():
+        for number in distinct_numbers(words[~self._is_hashed[words]]).tolist():
             letters = self._words[number].encode("utf-8", "surrogatepass")
             self._hash_of[number] = zlib.crc32(letters)
             self._is_hashed[number] = True
         return self._hash_of[words]
 
     def _distinct_runs(self, row: int) -> Runs:
-        return np.unique(self.hashed_runs(np.array([row]))[0])
+        return distinct_numbers(self.hashed_runs(np.array([row]))[0])
 
     def are_alike(self, row: int, other: int) -> bool:
         """Whether two documents, one of which may be shown for the other, say almost the same."""

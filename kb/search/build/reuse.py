@@ -18,7 +18,7 @@ from kb.search.build.forward_index import ForwardIndex, SortedWords
 from kb.search.index.edits import AT, END, TO
 from kb.search.index.previous import CarriedOver, PreviousPartition
 from kb.search.index.term_dictionary import TermDictionary
-from kb.search.kernels.ranges import positions_of
+from kb.search.kernels.ranges import distinct_numbers, positions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,14 @@ def _words_then(
 def document_frequencies(index: ForwardIndex, documents: NDArray[np.int64]) -> NDArray[np.int64]:
     """For each word of a forward index, how many of ``documents`` contain it."""
     words = len(index.surfaces)
-    distinct = np.unique(np.concatenate(list(_occurrences(index, documents))))
-    return np.bincount(distinct % max(1, words), minlength=words)
+    occurrences = distinct_numbers(np.concatenate(list(_occurrences(index, documents))))
+    return np.bincount(occurrences % max(1, words), minlength=words)
 
 
 def document_words(index: ForwardIndex, document: int) -> list[str]:
     """The different words of a document."""
     # Of a single document, which is at position 0, they are the numbers of the words.
-    numbers = np.unique(np.concatenate(list(_occurrences(index, np.array([document])))))
+    numbers = distinct_numbers(np.concatenate(list(_occurrences(index, np.array([document])))))
     texts = index.texts()
     return [texts[number] for number in numbers.tolist()]
 

@@ -23,7 +23,7 @@ from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver, Lists, spliced_lists
 from kb.search.index.spill import Columns, Spill, blocks
 from kb.search.kernels.layout import NGRAM_WEIGHT, Loops, Titles, read_only
-from kb.search.kernels.ranges import gather
+from kb.search.kernels.ranges import distinct_numbers, gather, top_k
 from kb.search.kernels.scratch import Scratch
 
 Ngrams = NDArray[np.int32]  # [entries of all titles], positions among the hashes
@@ -134,7 +134,7 @@ def _spliced(titles: Sequence[str], then: CarriedOver, spill: Spill) -> Arrays:
     is_used = np.ones(last["gram_hashes"].size, dtype=bool)
     is_used[old_ngrams] = False
     is_used[_ngrams_of_others(last, gone, old_ngrams, spill)] = True
-    hashes = np.union1d(last["gram_hashes"][is_used], new.hashes)
+    hashes = distinct_numbers(np.concatenate((last["gram_hashes"][is_used], new.hashes)))
     numbers_now = np.where(is_used, hashes.searchsorted(last["gram_hashes"]), -1).astype(np.int32)
     new_ngrams = hashes.searchsorted(new.hashes)[new.ngrams].astype(np.int32)
 
@@ -259,7 +259,7 @@ def _ngrams_of_others(last: Arrays, gone: TitleRows, wanted: Ngrams, spill: Spil
     is_wanted[wanted] = True
     entries = _entries_of(last["title_pointers"], last["title_grams"], is_wanted, spill)
     titles = last["title_pointers"].searchsorted(entries, "right") - 1
-    remaining: Ngrams = np.unique(last["title_grams"][entries[~np.isin(titles, gone)]])
+    remaining: Ngrams = distinct_numbers(last["title_grams"][entries[~np.isin(titles, gone)]])
     return remaining
 
 
@@ -335,7 +335,7 @@ def _count(titles: Sequence[str], spill: Spill) -> _Counts:
         lengths[low : low + len(batch)] = np.bincount(keys >> 32, minlength=len(batch))
         title_hashes.append((keys & 0xFFFFFFFF).astype(np.uint32))
         counts.append(np.minimum(times, 255))
-        hashes = np.union1d(hashes, batch_hashes)
+        hashes = distinct_numbers(np.concatenate((hashes, distinct_numbers(batch_hashes))))
 
     pointers = np.concatenate(([0], np.cumsum(lengths)))
     ngrams = spill.array(np.int32)
@@ -348,7 +348,7 @@ def _joined(
     parts: Sequence[tuple[TitleRows, TitleRows, _Counts]], titles: int, spill: Spill
 ) -> _Counts:
     """Titles from several sources, each as (rows here, ascending; rows in the source; source)."""
-    hashes = np.unique(np.concatenate([source.hashes for _, _, source in parts]))
+    hashes = distinct_numbers(np.concatenate([source.hashes for _, _, source in parts]))
     lengths = np.zeros(titles, dtype=np.int64)
     for rows, source_rows, source in parts:
         lengths[rows] = np.diff(source.pointers)[source_rows]
@@ -409,7 +409,7 @@ def _among_heaviest(pointers: Pointers, weight: NDArray[np.float32]) -> NDArray[
     keep = np.ones(weight.size, dtype=bool)
     long = np.flatnonzero(np.diff(pointers) > weights.LETTER_POSTINGS)
     for start, end in zip(pointers[long].tolist(), pointers[long + 1].tolist(), strict=True):
-        heaviest = np.argsort(-weight[start:end], kind="stable")[: weights.LETTER_POSTINGS]
+        heaviest = top_k(np.arange(end - start), weight[start:end], weights.LETTER_POSTINGS)
         keep[start:end] = False
         keep[start + heaviest] = True
     return keep

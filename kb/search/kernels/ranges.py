@@ -33,6 +33,19 @@ def gather(pointers: Pointers, rows: Any) -> tuple[_Positions, _Positions]:
     return positions_of(starts, ends), np.repeat(np.arange(rows.size), ends - starts)
 
 
+def distinct_numbers(numbers: NDArray[Any]) -> NDArray[Any]:
+    """The different ``numbers``, ascending: ``np.unique``, which sorts only what it has put into a
+    hash table, and takes ten times as long for whole numbers in large arrays.
+
+    >>> distinct_numbers(np.array([3, 1, 3])).tolist()
+    [1, 3]
+    """
+    ordered = np.sort(numbers, axis=None)
+    is_first = np.ones(ordered.size, dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return np.asarray(ordered[is_first])
+
+
 def top_k(documents: Any, scores: Any, k: int) -> Any:
     """The ``k`` best documents, ascending; of equal scores, those that come first.
 

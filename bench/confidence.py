@@ -17,8 +17,8 @@ something, and at which log-odds that is. Run it again whenever the evidence cha
 after a change of the analysis or of the vectors.
 
 Needs the judged sets (``KB_BENCH_DATA``): sets in BEIR layout, and trees with titles.jsonl, which
-are indexed completely. With ``--settled``, the sentence encoder reads the queries, and the passages
-of the judged sets.
+are indexed completely; beside them, invented help centres from which no model has learnt. With
+``--settled``, the sentence encoder reads the queries, and the passages of the sets and of these.
 
 A conditional logit: the candidates of a query compete with each other and with "none of these".
 Negatives are queries out of scope and the bundled foreign questions; positives, beside judged
@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from bench import corpora, natural, sites
+from bench.invented_sites import APART, invented_site
 from kb.search import evaluation, weights
 from kb.search.build.calibration import foreign_questions, foreign_tenth
 from kb.search.documents import PUBLIC
@@ -60,9 +61,14 @@ SETS = (
     "error-pyrefly-messages",
 )
 HALF_TYPED = 25  # characters
-_NAMES = tuple(dict.fromkeys((*weights.CONFIDENCE, *weights.CONFIDENCE_READ)))
+_NAMES = tuple(
+    dict.fromkeys((*weights.CONFIDENCE_BY_WORDS, *weights.CONFIDENCE, *weights.CONFIDENCE_READ))
+)
 _NEGATIVE = {"missing", "corrected", "common", "behind"}
 _PENALTY = 0.003
+#: What an invented help centre weighs beside a real site. Half of its questions without an answer
+#: are close to a page: with more weight, real answers are withheld.
+_INVENTED = 0.25
 #: What the queries of each kind weigh together, in a site that has queries out of scope or none.
 _SHARES = {"answerable": (1.0, 1.0), "own": (0.3, 0.3), "outside": (0.6, 0.0), "foreign": (0.4, 1)}
 
@@ -76,6 +82,7 @@ class Queries:
     right: NDArray[np.bool_]  # [queries, candidates]
     kind: NDArray[np.str_]  # [queries], of ``_SHARES``
     half_typed: NDArray[np.bool_]  # [queries]
+    invented: bool = False
 
     def log_odds(self, model: Model) -> NDArray[np.float64]:
         """Those that any of the candidates answers."""
@@ -99,7 +106,9 @@ def main() -> None:
     parser.add_argument("--cut", action="store_true", help="ask questions cut within a word")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="for indexes, of all runs")
     parser.add_argument("--fit", action="store_true", help="fit the weights")
-    parser.add_argument("--sets", nargs="+", default=[*natural.TREES, *SETS], metavar="NAME")
+    parser.add_argument(
+        "--sets", nargs="+", default=[*natural.TREES, *SETS, *APART], metavar="NAME"
+    )
     parser.add_argument("--queries", type=int, default=250, metavar="N", help="of each kind")
     parser.add_argument("--settled", action="store_true", help="fit for queries at a pause")
     options = parser.parse_args()
@@ -210,7 +219,7 @@ def fit_and_print(names: Sequence[str], most: int, settled: bool) -> None:
     queries = {}
     for name in names:
         with opened(data, name, most, settled) as (searcher, asked):
-            queries[name] = collect(searcher, asked, settled)
+            queries[name] = replace(collect(searcher, asked, settled), invented=name in APART)
         print(f"{name}: {len(queries[name].kind)} queries", file=sys.stderr, flush=True)
 
     print(f"{'left out':<24} {'AUC':>6} {'kept':>6} {'threshold':>9} {'25: AUC':>8} {'kept':>6}")
@@ -250,6 +259,20 @@ def opened(
                 for t in site.titles
             ]
             yield site.searcher, titles + _own(site.searcher, dice, most)
+        return
+
+    if name in APART:
+        invented = invented_site(name)
+        with evaluation.temporary_searcher(
+            invented.documents(), read=sys.maxsize if settled else 0
+        ) as searcher:
+            questions = [
+                Asked(text, "answerable", frozenset({invented.document_id(page)}))
+                if page >= 0
+                else Asked(text, "outside")
+                for text, page in invented.questions()
+            ]
+            yield searcher, questions + _own(searcher, dice, most)
         return
 
     judged = evaluation.read_judged_set(data / "labelled" / name)
@@ -385,6 +408,8 @@ def _shares(site: Queries) -> NDArray[np.float64]:
         of_kind = site.kind == kind
         share[of_kind] = totals[column] / max(1, of_kind.sum())
     share[site.half_typed] /= 2
+    if site.invented:
+        share *= _INVENTED
     wants_answer = np.isin(site.kind, ("answerable", "own"))
     return np.where(wants_answer & ~site.right.any(axis=1), 0.0, share)
 

@@ -31,7 +31,7 @@ def text_directions(texts: Sequence[str]) -> TextDirections | None:
     encoder = installed_encoder()
     if encoder is None or not texts:
         return None
-    return np.asarray(encoder.encode(texts), dtype=np.float64)
+    return np.asarray(encoder.encode_alike(texts), dtype=np.float64)
 
 
 def clusters(

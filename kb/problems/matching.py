@@ -21,12 +21,12 @@ from kb.search.meaning.query_table import NO_DIRECTION, installed_table, unit_di
 from kb.search.meaning.sentence_encoder import installed_encoder
 
 #: Cosines by the table: below the first, texts are not alike; from the second on, they are.
-UNLIKE, ALIKE = 0.25, 0.55
+UNLIKE, ALIKE = 0.2, 0.45
 #: Cosines by the encoder from which a title may be about a known problem, and about the same as
 #: another title.
 ABOUT_PROBLEM, ABOUT_SAME = 0.5, 0.6
 #: What the table must say where there is no encoder.
-WITHOUT_ENCODER = 0.45
+WITHOUT_ENCODER = 0.36
 #: The share of a text's words that are the typed ones, from which they are about the same.
 SHARED_WORDS = 0.6
 MIN_TYPED = 3  # characters
@@ -101,4 +101,4 @@ def _by_table(text: str) -> UnitVector | None:
 def _by_encoder(text: str) -> UnitVector | None:
     """As ``_by_table``, by the encoder."""
     encoder = installed_encoder()
-    return unit_directions(encoder.encode([text[:_READ]])[0]) if encoder is not None else None
+    return unit_directions(encoder.encode_alike([text[:_READ]])[0]) if encoder is not None else None

@@ -28,6 +28,8 @@ from numpy.typing import NDArray
 from kb.search import weights
 from kb.search.documents import Document
 from kb.search.lexicon.files import word_lists
+from kb.search.meaning.adapter import ADAPTER_SHA256
+from kb.search.meaning.query_table import TABLE_SHA256
 
 QUESTIONS_FILE = "foreign_questions.txt"
 OWN_TITLES = 150  # documents whose titles and headings are asked
@@ -96,9 +98,12 @@ def foreign_questions() -> tuple[ForeignQuestion, ...]:
 
 @functools.cache
 def model_id() -> str:
-    """A hash of the lexicon, the weights and the questions: measured log-odds depend on these."""
+    """A hash of what measured log-odds depend on: the lexicon, the weights, the models and the
+    questions.
+    """
     digest = hashlib.sha256(Path(str(weights.__file__)).read_bytes())
     digest.update(resources.files(__package__).joinpath(QUESTIONS_FILE).read_bytes())
+    digest.update(f"{TABLE_SHA256} {ADAPTER_SHA256}".encode())
     for path in word_lists():
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

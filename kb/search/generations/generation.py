@@ -42,14 +42,14 @@ CALIBRATION_FILE = "calibration.json"
 PICTURES_FILE = "pictures.json"
 _PICTURE_URL = re.compile(r"/media/([\w.-]+)")
 #: Raised when the files or the analysis change, so that an old index is rebuilt instead of misread.
-INDEX_FORMAT = 16
+INDEX_FORMAT = 17
 #: Older formats that are still read. 10: rows of half a byte (see ``widen_nibble_rows``); up to 11:
 #: one file of documents (see ``earlier_store``); up to 12: one file of words; up to 13: no vacant
 #: numbers (see ``index.edits``); up to 14: all keys of ids in the catalogue of documents; up to 15:
-#: no deleted documents in segments.
-READABLE_FORMATS = (10, 11, 12, 13, 14, 15, INDEX_FORMAT)
+#: no deleted documents in segments; up to 16: directions of an encoder without its adapter.
+READABLE_FORMATS = (10, 11, 12, 13, 14, 15, 16, INDEX_FORMAT)
 #: The formats whose documents and words are stored as today, to be carried over.
-CARRIED_FORMATS = (13, 14, 15, INDEX_FORMAT)
+CARRIED_FORMATS = (13, 14, 15, 16, INDEX_FORMAT)
 
 
 @dataclass(frozen=True, slots=True)

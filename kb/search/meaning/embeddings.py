@@ -37,9 +37,11 @@ SCANNED, SCANNED_SETTLED = 2_000, 20_000
 _CACHED_QUESTIONS = 64
 _SAMPLED = 2_000  # passages that tell what all are about, at most
 _FEW = 20  # so many passages say half as much about all as is to be known
-#: The weight of cosines that are the mean of the encoder's and the table's. The mean evens out the
-#: errors of each, so without this, more questions that nothing answers would pass.
-_SHRUNK = 0.94
+#: What the table's direction counts in the mean with the encoder's, for drafts.
+_TABLE_SHARE = np.float32(0.6)
+#: What cosines with that mean are multiplied by: those of pages that answer are then as high as the
+#: encoder's with passages that it has read.
+_MEAN_SCALE = 1.2
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 NO_COSINES: Scores = np.zeros(0, dtype=np.float32)
 
@@ -52,7 +54,9 @@ def load_models(arrays: Arrays) -> None:
 
 
 def verify_models() -> None:
-    """Raises Misconfigured when the table or the installed encoder is damaged or another."""
+    """Raises Misconfigured when the table, the installed encoder or its adapter is damaged or
+    another.
+    """
     QueryTable.read(TABLE_FILE)
     MiniLm.installed()
 
@@ -177,8 +181,9 @@ class Embeddings:
         of_table = self._table.direction(text)
         if not of_table.size:
             return direction, self._settled_passages, self._edited_settled
-        mean = np.float32(0.5) * (unit_directions(direction) + unit_directions(of_table))
-        length = np.float32(np.linalg.norm(mean) * _SHRUNK)
+        mean = unit_directions(direction) * (1 - _TABLE_SHARE)
+        mean += unit_directions(of_table) * _TABLE_SHARE
+        length = np.float32(np.linalg.norm(mean) * _MEAN_SCALE)
         passages, of_edited = (
             PassageVectors(vectors, read_only(lengths / length))
             for vectors, lengths in (self._passages, self._edited_passages)

@@ -29,7 +29,7 @@ from kb.search.meaning.word_pieces import pieces_of, plain_words
 LOG = logging.getLogger(__name__)
 
 TABLE_FILE = Path(__file__).parent / "query_table.arrays"
-TABLE_SHA256 = "99335727ece49c42e8dc1e5fc0b813f4ef13c6714a479b43cd4c969fae96b6ca"
+TABLE_SHA256 = "bc29f08c67042d69ed9151a5b8c3c318786a49a4a4feab8d66a69b727ae1ed5c"
 #: Which directions can be compared: those of an index with the table that it was built with.
 TABLE_ID = np.frombuffer(bytes.fromhex(TABLE_SHA256), dtype=np.uint8)
 MEANING_DIMENSIONS = 256

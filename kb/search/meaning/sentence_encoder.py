@@ -4,6 +4,9 @@ all-MiniLM-L6-v2: six layers of a transformer (Vaswani et al., 2017; Wang et al.
 over the pieces of a text. The weights stay the 8-bit integers of the model file, which take less
 time to read from memory than floats. A question takes 3 ms and a passage 20 to 40 ms, so the
 encoder is used in index runs, and for questions at a pause.
+
+As it was published, it finds texts that say the same. With the ``adapter`` it finds the passages
+that answer a question.
 """
 
 from __future__ import annotations
@@ -23,6 +26,15 @@ from kb.errors import Misconfigured
 from kb.search.array_types import Directions, Vectors8
 from kb.search.kernels.compilation import compiled_loops
 from kb.search.kernels.layout import Loops, read_only
+from kb.search.meaning.adapter import (
+    ADAPTER_FILE,
+    NO_ADAPTER,
+    NOTHING_ADDED,
+    Adapter,
+    LayerAdapter,
+    LowRank,
+    read_adapter,
+)
 from kb.search.meaning.model_file import Tensors, model_path, read_model
 from kb.search.meaning.word_pieces import FIRST, LAST, word_pieces
 
@@ -37,10 +49,13 @@ _LONGEST = 8 * MAX_PIECES  # characters that are looked at
 
 
 class SentenceEncoder(Protocol):
-    """What reads texts as a whole."""
+    """What reads texts as a whole. The directions of its two ways to read cannot be compared."""
 
     def encode(self, texts: Sequence[str]) -> Directions:
-        """A row of length 1 for each text."""
+        """A row of length 1 for each question or passage: near where one answers the other."""
+
+    def encode_alike(self, texts: Sequence[str]) -> Directions:
+        """A row of length 1 for each text: near where they say the same."""
 
 
 class _Linear(NamedTuple):
@@ -48,8 +63,11 @@ class _Linear(NamedTuple):
     scales: Matrix  # [outputs], of the weights
     bias: Matrix
 
-    def __call__(self, rows: Matrix) -> Matrix:
-        return _loops().project(rows, *self)
+    def __call__(self, rows: Matrix, added: LowRank | None) -> Matrix:
+        projected = _loops().project(rows, *self)
+        if added is not None:
+            projected += (rows @ added.down) @ added.up
+        return projected
 
 
 class _Norm(NamedTuple):
@@ -74,11 +92,12 @@ class _Layer:
     outer: _Linear
     outer_norm: _Norm
 
-    def __call__(self, rows: Matrix, ends: Sequence[int]) -> Matrix:
-        mixed = self.mixed(_attended(self.attention(rows), ends))
+    def __call__(self, rows: Matrix, ends: Sequence[int], added: LayerAdapter) -> Matrix:
+        attended = _attended(self.attention(rows, added.attention), ends)
+        mixed = self.mixed(attended, added.mixed)
         mixed += rows
         rows = self.mixed_norm(mixed)
-        outer = self.outer(_gelu(self.inner(rows)))
+        outer = self.outer(_gelu(self.inner(rows, added.inner)), added.outer)
         outer += rows
         return self.outer_norm(outer)
 
@@ -86,7 +105,7 @@ class _Layer:
 class MiniLm:
     """The encoder of the model file."""
 
-    def __init__(self, tensors: Tensors) -> None:
+    def __init__(self, tensors: Tensors, adapter: Adapter = NO_ADAPTER) -> None:
         embedding = "inner.embeddings."
         self._words, self._word_scales = _quantised(tensors, f"{embedding}word_embeddings.weight")
         positions, scales = _quantised(tensors, f"{embedding}position_embeddings.weight")
@@ -94,6 +113,7 @@ class MiniLm:
         self._positions = (positions * scales + first_type).astype(np.float32)
         self._norm = _norm(tensors, f"{embedding}LayerNorm")
         self._layers = [_layer(tensors, number) for number in range(_LAYERS)]
+        self._adapter = adapter
 
     @classmethod
     def installed(cls) -> Self | None:
@@ -102,22 +122,32 @@ class MiniLm:
         Raises Misconfigured when its file is damaged or another.
         """
         path = model_path()
-        return cls(read_model(path)) if path else None
+        return cls(read_model(path), read_adapter(ADAPTER_FILE)) if path else None
 
     def encode(self, texts: Sequence[str]) -> Directions:
-        """A row of length 1 for each text; only the beginning of a long text counts.
+        """A row of length 1 for each text, near where one answers the other.
 
-        Each is read alone: beside others, the last bit of a product may differ, and nothing hidden
-        may change a bit of what is visible.
+        Only the beginning of a long text counts. Each is read alone: beside others, the last bit of
+        a product may differ, and nothing hidden may change a bit of what is visible.
         """
+        return self._each_alone(texts, self._adapter)
+
+    def encode_alike(self, texts: Sequence[str]) -> Directions:
+        """A row of length 1 for each text, near where they say the same."""
+        return self._each_alone(texts, NO_ADAPTER)
+
+    def _each_alone(self, texts: Sequence[str], adapter: Adapter) -> Directions:
         directions = np.zeros((len(texts), ENCODER_DIMENSIONS), dtype=np.float32)
         # On a busy machine, threads that wait for each other cost ten times the work.
         with _thread_pools().limit(limits=1, user_api="blas"):
             for number, text in enumerate(texts):
-                directions[number] = self.encode_pieces([word_pieces(text[:_LONGEST])])[0]
+                pieces = word_pieces(text[:_LONGEST])
+                directions[number] = self.encode_pieces([pieces], adapter)[0]
         return directions
 
-    def encode_pieces(self, texts: Sequence[Sequence[int]]) -> Directions:
+    def encode_pieces(
+        self, texts: Sequence[Sequence[int]], adapter: Adapter = NO_ADAPTER
+    ) -> Directions:
         """The directions of texts that are given as word pieces, all at once."""
         framed = [[FIRST, *text[: MAX_PIECES - 2], LAST] for text in texts]
         lengths = np.array([len(text) for text in framed])
@@ -126,8 +156,8 @@ class MiniLm:
         rows = (self._words[pieces] * self._word_scales[pieces]).astype(np.float32)
         rows += np.concatenate([self._positions[:length] for length in lengths])
         rows = self._norm(rows)
-        for layer in self._layers:
-            rows = layer(rows, ends.tolist())
+        for layer, added in zip(self._layers, adapter or [NOTHING_ADDED] * _LAYERS, strict=True):
+            rows = layer(rows, ends.tolist(), added)
 
         sums = np.add.reduceat(rows, ends - lengths, axis=0)
         return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), dtype=np.float32)

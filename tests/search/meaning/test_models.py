@@ -10,6 +10,7 @@ import pytest
 from kb.errors import Misconfigured
 from kb.search.array_types import Vector8
 from kb.search.meaning import query_table
+from kb.search.meaning.adapter import ADAPTER_FILE, read_adapter
 from kb.search.meaning.model_file import model_path, read_model
 from kb.search.meaning.query_table import TABLE_FILE, QueryTable, installed_table
 from kb.search.meaning.sentence_encoder import installed_encoder
@@ -124,3 +125,41 @@ def test_the_encoder_reads_a_sentence_as_a_whole(table: QueryTable) -> None:
     # The table's directions are in the same space.
     short = table.shortened(directions)
     assert cosine(table.direction(texts[1]), short[1]) > cosine(table.direction(texts[1]), short[2])
+
+
+@pytest.mark.skipif(model_path() is None, reason="the extra `meaning` is not installed")
+@pytest.mark.parametrize(
+    ("question", "answer", "other"),
+    [
+        (
+            "it wont switch on",
+            "The battery is empty. Charge the device for two hours before you use it.",
+            "Switch between two profiles. Open Settings and choose another profile.",
+        ),
+        (
+            "you took the money twice",
+            "Duplicate charges. If a payment appears two times, the second is refunded.",
+            "Withdraw money. Move money from your balance to your bank account.",
+        ),
+        ("stop sending me stuff", "Unsubscribe from our newsletter.", "Send a document."),
+    ],
+)
+def test_a_question_is_nearer_to_its_answer_than_to_what_sounds_like_it(
+    question: str, answer: str, other: str
+) -> None:
+    encoder = installed_encoder()
+    assert encoder is not None
+    asked, near, far = encoder.encode([question, answer, other])
+    assert asked @ near > asked @ far
+    alike, near_alike, far_alike = encoder.encode_alike([question, answer, other])
+    assert alike @ (near_alike - far_alike) < asked @ (near - far)
+
+
+def test_a_damaged_adapter_is_refused(tmp_path: Path) -> None:
+    content = bytearray(ADAPTER_FILE.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "adapter").write_bytes(content)
+    with pytest.raises(Misconfigured):
+        read_adapter(tmp_path / "adapter")
+    with pytest.raises(Misconfigured):
+        read_adapter(tmp_path / "none")

@@ -235,18 +235,10 @@ def fit_adapter(school: School, base: Parameters) -> Parameters:
             questions = padded(framed(each.questions, QUESTION), QUESTION)
             yield questions, padded(framed(pages, PASSAGE), PASSAGE), earlier, each.right
 
-    def objective(
-        fit: Parameters,
-        asked: Any,
-        asked_mask: Any,
-        pages: Any,
-        mask: Any,
-        earlier: Any,
-        right: Any,
-    ) -> Any:
-        questions = encode(base, fit["low_rank"], asked, asked_mask)
-        read = encode(base, fit["low_rank"], pages, mask)
-        unchanged = encode(base, {}, asked, asked_mask)
+    def objective(fit: Parameters, asked: Any, pages: Any, earlier: Any, right: Any) -> Any:
+        questions = encode(base, fit["low_rank"], *asked)
+        read = encode(base, fit["low_rank"], *pages)
+        unchanged = encode(base, {}, *asked)
         held = departure(questions, unchanged) + departure(read, earlier)
         return loss(questions, read, fit["none"], right) + HELD * held
 

@@ -39,9 +39,8 @@ _SAMPLED = 2_000  # passages that tell what all are about, at most
 _FEW = 20  # so many passages say half as much about all as is to be known
 #: What the table's direction counts in the mean with the encoder's, for drafts.
 _TABLE_SHARE = np.float32(0.6)
-#: What cosines with that mean are multiplied by: those of pages that answer are then as high as the
-#: encoder's with passages that it has read.
-_MEAN_SCALE = 1.2
+#: What cosines with that mean are multiplied by: it lies between the two, so they are lower.
+_MEAN_SCALE = 1.06
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 NO_COSINES: Scores = np.zeros(0, dtype=np.float32)
 
@@ -135,8 +134,9 @@ class Embeddings:
         A ``settled`` question is read by the encoder, where it is installed, and compared with more
         documents; one that is still being typed is read by the table.
         """
-        # The encoder knows English; of other scripts it hardly knows letters.
-        read = settled and self._encoder is not None and text.isascii()
+        # The encoder knows English; of other scripts it hardly knows letters. Cosines with drafts
+        # say no more than those of the table.
+        read = settled and self._encoder is not None and text.isascii() and self._is_read
         if settled and self._encoder is not None:
             passages, of_edited = self._settled_passages, self._edited_settled
             direction = self._table.shortened(self._encoder.encode([text]))[0]

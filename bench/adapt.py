@@ -4,7 +4,7 @@
     python -m bench.distil --to FILE
     python -m bench.adapt --table FILE
 
-In a round, the pages of one invented help centre (``bench/invented``), without some that are left
+In a batch, the pages of one invented help centre (``bench/invented``), without some that are left
 out at random, compete with pages of others for its questions, and all of them with "none of these",
 which is right for the questions whose page was left out, for those that no page answers, and for
 some of other businesses. First, low-rank matrices beside those of all-MiniLM-L6-v2 are fitted, by
@@ -50,7 +50,7 @@ Pieces = Sequence[int]
 Parameters = dict[str, Any]  # jax has no types for its arrays
 
 #: Help centres from which nothing is learnt: they show what the others taught.
-LEFT_OUT = 0.3  # of the pages of a help centre, in each round
+LEFT_OUT = 0.3  # of the pages of a help centre, in each batch
 OTHER_PAGES = 4
 OTHER_QUESTIONS = 6
 TEMPERATURE = 0.05
@@ -61,8 +61,8 @@ HEADS, LAYERS, WIDTH = 12, 6, 384
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
-    """How one model is taught: questions in a round, how often all sites, how large steps are."""
+class TrainingSettings:
+    """How one model is taught: questions in a batch, how often all sites, how large steps are."""
 
     questions: int
     epochs: int
@@ -70,8 +70,8 @@ class Lessons:
     beginnings: float  # share of the questions of which only the beginning is asked
 
 
-OF_ENCODER = Lessons(questions=56, epochs=4, rate=1e-3, beginnings=0.0)
-OF_TABLE = Lessons(questions=88, epochs=9, rate=2e-3, beginnings=0.4)
+OF_ENCODER = TrainingSettings(questions=56, epochs=4, rate=1e-3, beginnings=0.0)
+OF_TABLE = TrainingSettings(questions=88, epochs=9, rate=2e-3, beginnings=0.4)
 
 
 def main() -> None:
@@ -85,17 +85,19 @@ def main() -> None:
         sys.exit("Needs the extra `meaning`.")
     sites = invented_sites()
     apart = [site for site in sites if site.name in APART]
-    school = School([site for site in sites if site.name not in APART], np.random.default_rng(7))
+    training = TrainingSites(
+        [site for site in sites if site.name not in APART], np.random.default_rng(7)
+    )
 
     base = parameters_of(encoder)
-    low_rank = fit_adapter(school, base)
+    low_rank = fit_adapter(training, base)
     save_adapter(ADAPTER_FILE, low_rank)
     read = {site.name: encoded(base, low_rank, passages_of(site)) for site in sites}
     report("encoder", apart, read, lambda texts: encoded(base, low_rank, texts))
 
     start, projection = floats_of(QueryTable(**load_arrays(options.table)))
     short = {name: _unit(rows @ projection) for name, rows in read.items()}
-    table = fit_table(school, start, short)
+    table = fit_table(training, start, short)
     report("table", apart, short, lambda texts: sums_of(table, texts))
     save_table(TABLE_FILE, table, projection, np.abs(table).sum(axis=1) > 0)
     for path in (ADAPTER_FILE, TABLE_FILE):
@@ -122,11 +124,11 @@ def report(
     print(f"{name}: right page first {np.mean(firsts):.3f}, AUC {np.mean(separations):.3f}")
 
 
-# --- rounds
+# --- batches
 
 
 @dataclass(frozen=True, slots=True)
-class Round:
+class Batch:
     """Questions, the pages that compete for them (by help centre and number), and which is right:
     the number of a page, or their count for none.
     """
@@ -136,20 +138,20 @@ class Round:
     right: NDArray[np.int32]
 
 
-class School:
-    """The help centres, and rounds of them."""
+class TrainingSites:
+    """The help centres, and batches of them."""
 
     def __init__(self, sites: Sequence[InventedSite], dice: np.random.Generator) -> None:
         self.sites = sites
         self._dice = dice
         self._questions = {site.name: list(site.questions()) for site in sites}
 
-    def epoch(self, lessons: Lessons) -> Iterator[Round]:
-        """A round of each help centre, in a random order."""
+    def epoch(self, settings: TrainingSettings) -> Iterator[Batch]:
+        """A batch of each help centre, in a random order."""
         for place in self._dice.permutation(len(self.sites)):
-            yield self._round(self.sites[place], lessons)
+            yield self._batch(self.sites[place], settings)
 
-    def _round(self, site: InventedSite, lessons: Lessons) -> Round:
+    def _batch(self, site: InventedSite, settings: TrainingSettings) -> Batch:
         taken = np.flatnonzero(self._dice.random(len(site.pages)) >= LEFT_OUT).tolist()
         places = {number: place for place, number in enumerate(taken)}
         pages = [(site, number) for number in taken]
@@ -160,18 +162,18 @@ class School:
 
         none = len(pages)
         own = self._questions[site.name]
-        chosen = self._dice.choice(len(own), lessons.questions, replace=False).tolist()
+        chosen = self._dice.choice(len(own), settings.questions, replace=False).tolist()
         asked = [(text, places.get(number, none)) for text, number in map(own.__getitem__, chosen)]
         here = {other.name for other, _ in pages}
         elsewhere = [other for other in self.sites if other.name not in here]
         for _ in range(OTHER_QUESTIONS):
             text, _number = self._any(self._questions[self._any(elsewhere).name])
             asked.append((text, none))
-        questions = [word_pieces(self._typed(text, lessons)) for text, _ in asked]
-        return Round(questions, pages, np.array([right for _, right in asked], dtype=np.int32))
+        questions = [word_pieces(self._typed(text, settings)) for text, _ in asked]
+        return Batch(questions, pages, np.array([right for _, right in asked], dtype=np.int32))
 
-    def _typed(self, text: str, lessons: Lessons) -> str:
-        if len(text) <= 8 or self._dice.random() >= lessons.beginnings:
+    def _typed(self, text: str, settings: TrainingSettings) -> str:
+        if len(text) <= 8 or self._dice.random() >= settings.beginnings:
             return text
         return text[: int(self._dice.integers(6, len(text)))]
 
@@ -199,10 +201,10 @@ def fitted(
     start: Parameters,
     objective: Callable[..., Any],
     batches: Callable[[], Iterator[tuple[Any, ...]]],
-    lessons: Lessons,
+    settings: TrainingSettings,
     steps: int,
 ) -> Parameters:
-    rates = optax.warmup_cosine_decay_schedule(0, lessons.rate, 20, lessons.epochs * steps)
+    rates = optax.warmup_cosine_decay_schedule(0, settings.rate, 20, settings.epochs * steps)
     optimiser = optax.chain(optax.clip_by_global_norm(1.0), optax.adamw(rates, weight_decay=0.01))
     state, parameters = optimiser.init(start), start
 
@@ -212,7 +214,7 @@ def fitted(
         updates, state = optimiser.update(gradient, state, parameters)
         return optax.apply_updates(parameters, updates), state, value
 
-    for epoch in range(lessons.epochs):
+    for epoch in range(settings.epochs):
         values = []
         for batch in batches():
             parameters, state, value = step(parameters, state, *batch)
@@ -224,12 +226,12 @@ def fitted(
 # --- the encoder
 
 
-def fit_adapter(school: School, base: Parameters) -> Parameters:
+def fit_adapter(training: TrainingSites, base: Parameters) -> Parameters:
     """The low-rank matrices."""
-    before = {site.name: encoded(base, {}, passages_of(site)) for site in school.sites}
+    before = {site.name: encoded(base, {}, passages_of(site)) for site in training.sites}
 
     def batches() -> Iterator[tuple[Any, ...]]:
-        for each in school.epoch(OF_ENCODER):
+        for each in training.epoch(OF_ENCODER):
             pages = [passages_of(site)[number] for site, number in each.pages]
             earlier = np.stack([before[site.name][number] for site, number in each.pages])
             questions = padded(framed(each.questions, QUESTION), QUESTION)
@@ -243,7 +245,7 @@ def fit_adapter(school: School, base: Parameters) -> Parameters:
         return loss(questions, read, fit["none"], right) + HELD * held
 
     start = {"low_rank": initial(jax.random.PRNGKey(0)), "none": jnp.array(0.45)}
-    low_rank: Parameters = fitted(start, objective, batches, OF_ENCODER, len(school.sites))[
+    low_rank: Parameters = fitted(start, objective, batches, OF_ENCODER, len(training.sites))[
         "low_rank"
     ]
     return low_rank
@@ -362,12 +364,12 @@ def save_adapter(path: Path, low_rank: Mapping[str, Any]) -> None:
 # --- the table
 
 
-def fit_table(school: School, start: Matrix, short: Mapping[str, Matrix]) -> Matrix:
+def fit_table(training: TrainingSites, start: Matrix, short: Mapping[str, Matrix]) -> Matrix:
     """A direction for each piece, near to the directions of pages, which are ``short`` ones."""
     earlier = jnp.array(start)
 
     def batches() -> Iterator[tuple[Any, ...]]:
-        for each in school.epoch(OF_TABLE):
+        for each in training.epoch(OF_TABLE):
             pages = np.stack([short[site.name][number] for site, number in each.pages])
             yield (*padded(each.questions, QUESTION), pages, each.right)
 
@@ -385,7 +387,7 @@ def fit_table(school: School, start: Matrix, short: Mapping[str, Matrix]) -> Mat
         objective,
         batches,
         OF_TABLE,
-        len(school.sites),
+        len(training.sites),
     )
     # Halfway (WiSE-FT; Wortsman et al., 2022), it is better for all help centres, those of the
     # invented kind, too: right pages first .694 instead of .657, and .650 before.

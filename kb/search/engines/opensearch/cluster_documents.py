@@ -26,9 +26,8 @@ from kb.search.index.facets import FACETS
 from kb.search.index.title_ngrams import TitleNgrams
 from kb.search.meaning.query_table import MEANING_DIMENSIONS
 
-#: The format of what this module writes: an index with another format is not used. In 1, the
-#: directions of passages are those of an encoder without its adapter.
-FORMAT = 2
+#: The format of what this module writes: an index with another format is not used.
+FORMAT = 1
 _DOCUMENTS_PER_SHARD = 1_000_000
 _LONGEST_VALUE = 8_000  # characters of a value that is counted; Lucene takes 32,766 bytes
 _TITLE_NGRAMS = 300

@@ -28,8 +28,7 @@ from numpy.typing import NDArray
 from kb.search import weights
 from kb.search.documents import Document
 from kb.search.lexicon.files import word_lists
-from kb.search.meaning.adapter import ADAPTER_SHA256
-from kb.search.meaning.query_table import TABLE_SHA256
+from kb.search.meaning.query_table import MODELS_ID
 
 QUESTIONS_FILE = "foreign_questions.txt"
 OWN_TITLES = 150  # documents whose titles and headings are asked
@@ -103,7 +102,7 @@ def model_id() -> str:
     """
     digest = hashlib.sha256(Path(str(weights.__file__)).read_bytes())
     digest.update(resources.files(__package__).joinpath(QUESTIONS_FILE).read_bytes())
-    digest.update(f"{TABLE_SHA256} {ADAPTER_SHA256}".encode())
+    digest.update(MODELS_ID.tobytes())
     for path in word_lists():
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

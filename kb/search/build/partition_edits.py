@@ -38,7 +38,7 @@ from kb.search.index.spill import Spill
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.index.title_ngrams import pack_edited_titles
 from kb.search.meaning.embeddings import pack_embeddings
-from kb.search.meaning.query_table import TABLE_ID
+from kb.search.meaning.query_table import MODELS_ID
 from kb.search.query.spelling import Speller, fewest_documents
 from kb.search.scoring.title_text import pack_title_text
 
@@ -139,7 +139,7 @@ def _has_same_meanings(index: ForwardIndex, arrays: Arrays) -> bool:
         return True
     if index.meanings is None or model is None:
         return index.meanings is None and model is None
-    return np.array_equal(model, TABLE_ID)
+    return np.array_equal(model, MODELS_ID)
 
 
 def _regrouped(

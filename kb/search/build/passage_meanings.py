@@ -25,7 +25,7 @@ from kb.search.index.document_store import Segment, segment_file
 from kb.search.kernels.layout import Loops
 from kb.search.meaning.query_table import (
     MEANING_DIMENSIONS,
-    TABLE_ID,
+    MODELS_ID,
     QueryTable,
     TextReader,
     installed_table,
@@ -77,7 +77,7 @@ class PassageMeanings:
         if not segment.name or not file.exists():
             return None
         saved = load_arrays(file)
-        if not np.array_equal(saved["meaning_model"], TABLE_ID):
+        if not np.array_equal(saved["meaning_model"], MODELS_ID):
             return None
         return cls(saved["meanings"], saved["meaning_drafts"], saved["meaning_keys"])
 
@@ -107,7 +107,7 @@ class PassageMeanings:
                     (segment.file.passages_in_file, *values.shape[1:]), values.dtype
                 )
                 arrays[name][segment.file.passage_numbers] = values
-        save_arrays(path, arrays | {"meaning_model": TABLE_ID})
+        save_arrays(path, arrays | {"meaning_model": MODELS_ID})
 
 
 def find_meanings(

@@ -24,8 +24,8 @@ from kb.search.index.edits import EditedDocuments, edited_vectors
 from kb.search.index.latent_topics import bytes_of
 from kb.search.kernels.layout import NO_VECTORS, Loops, PassageVectors, read_only
 from kb.search.meaning.query_table import (
+    MODELS_ID,
     TABLE_FILE,
-    TABLE_ID,
     QueryTable,
     installed_table,
     unit_directions,
@@ -77,7 +77,7 @@ def pack_embeddings(rows: Vectors8, drafts: NDArray[np.bool_]) -> Arrays:
         "meaning_passages": rows,
         "meaning_lengths": typed,
         "meaning_settled_lengths": settled,
-        "meaning_model": TABLE_ID,
+        "meaning_model": MODELS_ID,
     }
 
 
@@ -123,7 +123,7 @@ class Embeddings:
     @classmethod
     def of(cls, arrays: Arrays, loops: Loops) -> Self | None:
         """None for an index without directions, or with those of another model."""
-        if "meaning_model" not in arrays or not np.array_equal(arrays["meaning_model"], TABLE_ID):
+        if "meaning_model" not in arrays or not np.array_equal(arrays["meaning_model"], MODELS_ID):
             return None
         table = installed_table()
         return cls(arrays, loops, table, installed_encoder()) if table else None

@@ -24,14 +24,17 @@ from kb.search.index.array_file import load_arrays
 from kb.search.index.latent_topics import bytes_of, bytes_of_each
 from kb.search.kernels.chunk_lists import ChunkLists
 from kb.search.kernels.layout import Loops
+from kb.search.meaning.adapter import ADAPTER_SHA256
 from kb.search.meaning.word_pieces import pieces_of, plain_words
 
 LOG = logging.getLogger(__name__)
 
 TABLE_FILE = Path(__file__).parent / "query_table.arrays"
 TABLE_SHA256 = "bc29f08c67042d69ed9151a5b8c3c318786a49a4a4feab8d66a69b727ae1ed5c"
-#: Which directions can be compared: those of an index with the table that it was built with.
-TABLE_ID = np.frombuffer(bytes.fromhex(TABLE_SHA256), dtype=np.uint8)
+#: Which directions can be compared: those of one table and one adapter.
+MODELS_ID = np.frombuffer(
+    hashlib.sha256(f"{TABLE_SHA256} {ADAPTER_SHA256}".encode()).digest(), dtype=np.uint8
+)
 MEANING_DIMENSIONS = 256
 NO_DIRECTION: Vector8 = np.zeros(0, dtype=np.int8)
 _LONGEST = 1_000  # characters of a text that are read

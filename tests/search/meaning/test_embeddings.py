@@ -230,7 +230,7 @@ def test_directions_of_another_model_are_not_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     generation = published(tmp_path, PAGES)
-    monkeypatch.setattr(embeddings, "TABLE_ID", np.zeros(32, dtype=np.uint8))
+    monkeypatch.setattr(embeddings, "MODELS_ID", np.zeros(32, dtype=np.uint8))
     with Searcher.on(generation) as searcher:
         (hit, *_) = searcher.suggest("invoices", explain=True).hits
     assert hit.id == "doc/money"

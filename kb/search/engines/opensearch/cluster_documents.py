@@ -24,7 +24,7 @@ from kb.search.array_types import Documents, Vectors8
 from kb.search.documents import DOCUMENT_KINDS, Document
 from kb.search.index.facets import FACETS
 from kb.search.index.title_ngrams import TitleNgrams
-from kb.search.meaning.query_table import MEANING_DIMENSIONS
+from kb.search.meaning.query_table import MEANING_DIMENSIONS, MODELS_ID
 
 #: The format of what this module writes: an index with another format is not used.
 FORMAT = 1
@@ -66,7 +66,12 @@ def index_body(lengths: Lengths, documents: int, *, vectors: bool) -> dict[str, 
             }
         },
         "mappings": {
-            "_meta": {"format": FORMAT, "lengths": asdict(lengths), "vectors": vectors},
+            "_meta": {
+                "format": FORMAT,
+                "lengths": asdict(lengths),
+                "vectors": vectors,
+                "models": models_of(vectors),
+            },
             "_source": {"enabled": False},
             "dynamic": False,
             "properties": {
@@ -85,6 +90,11 @@ def index_body(lengths: Lengths, documents: int, *, vectors: bool) -> dict[str, 
             },
         },
     }
+
+
+def models_of(vectors: bool) -> str:
+    """What gives the directions of an index; empty for an index without."""
+    return MODELS_ID.tobytes().hex() if vectors else ""
 
 
 def feature(name: str) -> str:

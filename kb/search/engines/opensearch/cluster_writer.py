@@ -30,6 +30,7 @@ from kb.search.engines.opensearch.cluster_documents import (
     average_lengths,
     directed,
     index_body,
+    models_of,
 )
 from kb.search.engines.opensearch.cluster_index import (
     FORMAT_SETTING,
@@ -296,6 +297,7 @@ def _is_alike(written: Mapping[str, Any], partition: Partition, has_vectors: boo
         and set(written.get("lengths", ())) == set(asdict(Lengths(0, 0)))
         and written.get("languages") == list(partition.languages)
         and written.get("vectors", False) == has_vectors
+        and written.get("models", "") == models_of(has_vectors)
     )
 
 

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
 
+import numpy as np
 import pytest
 
 from bench.influence import differing_pairs
 from kb.breaker import Breaker
 from kb.ids import document_key
 from kb.search.documents import Document
+from kb.search.engines.opensearch import cluster_documents
 from kb.search.engines.opensearch.cluster_index import index_names
 from kb.search.engines.opensearch.engine import OpenSearchEngine
 from kb.search.generations.generation import Generation
@@ -83,6 +85,26 @@ def test_an_edit_is_written_into_a_clone_of_the_index(engine: OpenSearchEngine) 
         engine.cluster.metadata(names[0])["lengths"] == engine.cluster.metadata(names[1])["lengths"]
     )
     assert names[0] != names[1]
+
+
+def test_an_index_with_directions_of_other_models_is_not_continued(
+    engine: OpenSearchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not engine.cluster.compares_vectors():
+        pytest.skip("this OpenSearch has no k-NN plugin")
+    monkeypatch.setattr(embeddings, "SCANNED_SETTLED", 0)
+    edited = document("doc/page3", "Toner instead", "Pour the toner.")
+    models = []
+    for number, added in enumerate(([*PAGES], [edited], [edited])):
+        if number == 2:
+            other = np.zeros(32, dtype=np.uint8)
+            monkeypatch.setattr(cluster_documents, "MODELS_ID", other)
+        unread = [*PAGES[:3], *PAGES[4:]] if number else []
+        generation = publish(engine, added, unread, meaning=True)
+        (name,) = index_names(generation.manifest).values()
+        models.append(engine.cluster.metadata(name)["models"])
+    assert models[0] == models[1] != models[2] == "00" * 32
+    assert len(found(engine, "ink")) == 19
 
 
 def test_a_page_that_is_hidden_now_is_gone_from_what_the_public_is_answered_from(

@@ -8,16 +8,15 @@ invented for this purpose (``bench/invented``), and contains numbers only.
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.errors import Misconfigured
 from kb.search.index.array_file import Arrays, load_arrays
 from kb.search.kernels.layout import read_only
+from kb.search.meaning.verified_file import read_verified
 
 ADAPTER_FILE = Path(__file__).parent / "adapter.arrays"
 ADAPTER_SHA256 = "8e2485bfc1e554bb4bc8f4cb749664cdadbd8bdd1681a281252ab2e78e286c72"
@@ -31,36 +30,21 @@ class LowRank(NamedTuple):
 
 
 class LayerAdapter(NamedTuple):
-    """What is added to the matrices of one layer."""
+    """What is added to the matrices of one layer; nothing to those that are None."""
 
-    attention: LowRank | None
-    mixed: LowRank | None
-    inner: LowRank | None
-    outer: LowRank | None
+    attention: LowRank | None = None
+    mixed: LowRank | None = None
+    inner: LowRank | None = None
+    outer: LowRank | None = None
 
 
-#: That of each layer; empty for the encoder as it was published.
-Adapter = tuple[LayerAdapter, ...]
-NO_ADAPTER: Final[Adapter] = ()
-NOTHING_ADDED: Final = LayerAdapter(None, None, None, None)
+Adapter = tuple[LayerAdapter, ...]  # layer by layer
 
 
 def read_adapter(path: Path) -> Adapter:
     """Raises Misconfigured for any file but the one that this version knows."""
-    try:
-        checksum = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise Misconfigured(f"The adapter {path} cannot be read: {error.strerror}.") from None
-    if checksum != ADAPTER_SHA256:
-        raise Misconfigured(
-            f"The adapter {path} is damaged or of another version (its checksum differs). "
-            "Install Askfirst again."
-        )
-    return adapter_of(load_arrays(path))
-
-
-def adapter_of(arrays: Arrays) -> Adapter:
-    """The adapter in the arrays of its file, which are named ``0.attention.down`` and so on."""
+    read_verified(path, ADAPTER_SHA256, "The adapter")
+    arrays = load_arrays(path)
     layers = 1 + max(int(name.partition(".")[0]) for name in arrays)
     return tuple(
         LayerAdapter(*(_low_rank(arrays, f"{layer}.{name}") for name in LayerAdapter._fields))

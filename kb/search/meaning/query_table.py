@@ -1,8 +1,9 @@
 """Query table: a direction for each piece of a word; a text's is their sum.
 
 Some 20 microseconds for a question, half-typed ones too: the pieces of unfinished words have
-directions as well. Distilled from the sentence encoder by ``bench/distil.py``; the table also says
-how the encoder's directions become the shorter ones that an index keeps.
+directions as well. Distilled from the sentence encoder by ``bench/distil.py`` and fitted to help
+centres by ``bench/adapt.py``; the table also says how the encoder's directions become the shorter
+ones that an index keeps.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from kb.search.index.latent_topics import bytes_of, bytes_of_each
 from kb.search.kernels.chunk_lists import ChunkLists
 from kb.search.kernels.layout import Loops
 from kb.search.meaning.adapter import ADAPTER_SHA256
+from kb.search.meaning.verified_file import read_verified
 from kb.search.meaning.word_pieces import pieces_of, plain_words
 
 LOG = logging.getLogger(__name__)
@@ -64,15 +66,7 @@ class QueryTable:
     @classmethod
     def read(cls, path: Path) -> Self:
         """Raises Misconfigured for any file but the one that this version knows."""
-        try:
-            checksum = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise Misconfigured(f"The query table {path} cannot be read: {error}.") from None
-        if checksum != TABLE_SHA256:
-            raise Misconfigured(
-                f"The query table {path} is damaged or of another version (its checksum differs). "
-                "Install Askfirst again."
-            )
+        read_verified(path, TABLE_SHA256, "The query table")
         return cls(**load_arrays(path))
 
     def direction(self, text: str) -> Vector8:

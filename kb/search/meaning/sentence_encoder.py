@@ -28,8 +28,6 @@ from kb.search.kernels.compilation import compiled_loops
 from kb.search.kernels.layout import Loops, read_only
 from kb.search.meaning.adapter import (
     ADAPTER_FILE,
-    NO_ADAPTER,
-    NOTHING_ADDED,
     Adapter,
     LayerAdapter,
     LowRank,
@@ -46,10 +44,11 @@ MAX_PIECES = 128  # of a text; the mean over twice as many made no judged set be
 _HEADS = 12
 _LAYERS = 6
 _LONGEST = 8 * MAX_PIECES  # characters that are looked at
+_AS_PUBLISHED: Adapter = (LayerAdapter(),) * _LAYERS
 
 
 class SentenceEncoder(Protocol):
-    """What reads texts as a whole. The directions of its two ways to read cannot be compared."""
+    """What reads texts as a whole. Directions of one method cannot be compared with the other's."""
 
     def encode(self, texts: Sequence[str]) -> Directions:
         """A row of length 1 for each question or passage: near where one answers the other."""
@@ -105,7 +104,7 @@ class _Layer:
 class MiniLm:
     """The encoder of the model file."""
 
-    def __init__(self, tensors: Tensors, adapter: Adapter = NO_ADAPTER) -> None:
+    def __init__(self, tensors: Tensors, adapter: Adapter = _AS_PUBLISHED) -> None:
         embedding = "inner.embeddings."
         self._words, self._word_scales = _quantised(tensors, f"{embedding}word_embeddings.weight")
         positions, scales = _quantised(tensors, f"{embedding}position_embeddings.weight")
@@ -134,7 +133,7 @@ class MiniLm:
 
     def encode_alike(self, texts: Sequence[str]) -> Directions:
         """A row of length 1 for each text, near where they say the same."""
-        return self._each_alone(texts, NO_ADAPTER)
+        return self._each_alone(texts, _AS_PUBLISHED)
 
     def _each_alone(self, texts: Sequence[str], adapter: Adapter) -> Directions:
         directions = np.zeros((len(texts), ENCODER_DIMENSIONS), dtype=np.float32)
@@ -146,9 +145,11 @@ class MiniLm:
         return directions
 
     def encode_pieces(
-        self, texts: Sequence[Sequence[int]], adapter: Adapter = NO_ADAPTER
+        self, texts: Sequence[Sequence[int]], adapter: Adapter = _AS_PUBLISHED
     ) -> Directions:
-        """The directions of texts that are given as word pieces, all at once."""
+        """The directions of texts that are given as word pieces, all at once; by default, as the
+        encoder was published.
+        """
         framed = [[FIRST, *text[: MAX_PIECES - 2], LAST] for text in texts]
         lengths = np.array([len(text) for text in framed])
         ends = np.cumsum(lengths)
@@ -156,7 +157,7 @@ class MiniLm:
         rows = (self._words[pieces] * self._word_scales[pieces]).astype(np.float32)
         rows += np.concatenate([self._positions[:length] for length in lengths])
         rows = self._norm(rows)
-        for layer, added in zip(self._layers, adapter or [NOTHING_ADDED] * _LAYERS, strict=True):
+        for layer, added in zip(self._layers, adapter, strict=True):
             rows = layer(rows, ends.tolist(), added)
 
         sums = np.add.reduceat(rows, ends - lengths, axis=0)

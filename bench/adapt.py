@@ -4,14 +4,15 @@
     python -m bench.distil --to FILE
     python -m bench.adapt --table FILE
 
-In a batch, the pages of one invented help centre (``bench/invented``), without some that are left
-out at random, compete with pages of others for its questions, and all of them with "none of these",
-which is right for the questions whose page was left out, for those that no page answers, and for
-some of other businesses. First, low-rank matrices beside those of all-MiniLM-L6-v2 are fitted, by
-which questions and pages are read (``kb/search/meaning/adapter.arrays``); then the query table, to
-the beginnings of questions, too, and to the pages as they are read now. Both are held near to what
-they were. Some help centres are kept apart, to see what is learnt for others. Prints the checksums
-for ``kb.search.meaning``. Half an hour on two cores.
+In a batch, pages of one invented help centre (``bench/invented``; some are left out at random) and
+a few of others compete for its questions, together with "none of these". That is right for
+questions whose page was left out, for those that no page answers, and for some of other businesses.
+
+First, low-rank matrices that are added to those of all-MiniLM-L6-v2 are fitted; with them,
+questions and pages are read (``kb/search/meaning/adapter.arrays``). Then the query table is fitted
+to these pages, for beginnings of questions, too. Both are held near to what they were. Some help
+centres are held out for evaluation. Prints the checksums for ``kb.search.meaning``. Half an hour on
+two cores.
 """
 
 from __future__ import annotations
@@ -49,7 +50,6 @@ Matrix = NDArray[np.float32]
 Pieces = Sequence[int]
 Parameters = dict[str, Any]  # jax has no types for its arrays
 
-#: Help centres from which nothing is learnt: they show what the others taught.
 LEFT_OUT = 0.3  # of the pages of a help centre, in each batch
 OTHER_PAGES = 4
 OTHER_QUESTIONS = 6
@@ -389,8 +389,8 @@ def fit_table(training: TrainingSites, start: Matrix, short: Mapping[str, Matrix
         OF_TABLE,
         len(training.sites),
     )
-    # Halfway (WiSE-FT; Wortsman et al., 2022), it is better for all help centres, those of the
-    # invented kind, too: right pages first .694 instead of .657, and .650 before.
+    # Halfway between the two (WiSE-FT; Wortsman et al., 2022). On the sites of bench.confidence,
+    # the right page is nearest for .694, by the fitted table for .657, and by the first for .650.
     return np.asarray((start + np.asarray(fit["table"])) / 2, dtype=np.float32)
 
 

@@ -17,8 +17,8 @@ something, and at which log-odds that is. Run it again whenever the evidence cha
 after a change of the analysis or of the vectors.
 
 Needs the judged sets (``KB_BENCH_DATA``): sets in BEIR layout, and trees with titles.jsonl, which
-are indexed completely; beside them, invented help centres from which no model has learnt. With
-``--settled``, the sentence encoder reads the queries, and the passages of the sets and of these.
+are indexed completely; and invented help centres on which no model was trained, which are in this
+repository. With ``--settled``, the sentence encoder reads the queries and the passages of both.
 
 A conditional logit: the candidates of a query compete with each other and with "none of these".
 Negatives are queries out of scope and the bundled foreign questions; positives, beside judged
@@ -268,10 +268,11 @@ def opened(
         ) as searcher:
             questions = [
                 Asked(text, "answerable", frozenset({invented.document_id(page)}))
-                if page >= 0
-                else Asked(text, "outside")
                 for text, page in invented.questions()
+                if page >= 0
             ]
+            questions = dice.sample(questions, min(most, len(questions)))
+            questions += [Asked(text, "outside") for text in invented.unanswered[:most]]
             yield searcher, questions + _own(searcher, dice, most)
         return
 

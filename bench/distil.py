@@ -1,13 +1,13 @@
-"""Distil the query table from the sentence encoder: ``kb/search/meaning/query_table.arrays``.
+"""Distil a query table from the sentence encoder, which ``bench.adapt`` then fits to help centres.
 
-    python -m bench.distil [--wordnet FOLDER]
+    python -m bench.distil --to FILE [--wordnet FOLDER]
 
 A text's direction in the table is the sum of its pieces'; the sums are fitted to the encoder's
 directions of public sentences, and of their beginnings, whose last word is taken as it goes on. The
 texts: our own pages, the manuals and forums of ``KB_BENCH_DATA`` whose licences allow it (see
 ``SOURCES``), and the glosses of WordNet 3.0 (Debian's ``wordnet-base``); no judged set. The file
-contains no text, only numbers derived from all-MiniLM-L6-v2 (Apache-2.0). Prints the checksum for
-``kb.search.meaning.query_table``. A quarter of an hour on one core.
+contains no text, only numbers derived from all-MiniLM-L6-v2 (Apache-2.0). A quarter of an hour on
+one core.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from scipy import sparse
 from bench import corpora
 from kb.search.array_types import Directions
 from kb.search.index.array_file import save_arrays
-from kb.search.meaning.query_table import MEANING_DIMENSIONS, TABLE_FILE
+from kb.search.meaning.query_table import MEANING_DIMENSIONS
 from kb.search.meaning.sentence_encoder import ENCODER_DIMENSIONS, MiniLm
 from kb.search.meaning.word_pieces import vocabulary, word_pieces
 
@@ -88,7 +88,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--wordnet", type=Path, default=Path("/usr/share/wordnet"))
-    parser.add_argument("--to", type=Path, default=TABLE_FILE)
+    parser.add_argument("--to", type=Path, required=True, metavar="FILE")
     options = parser.parse_args()
     data, encoder = corpora.data(), MiniLm.installed()
     if data is None or encoder is None or not options.wordnet.is_dir():

@@ -36,7 +36,7 @@ MIX = MappingProxyType(
 THREAD_MIX = MappingProxyType(
     {"words": 0.40, "passage": 0.25, "letters": 0.10, "topics": 0.07, "meaning": 0.10}
 )
-#: The weight of meaning in ``MIX`` once the sentence encoder has read the query.
+#: The weight of meaning in ``MIX`` where the sentence encoder has read the query and most passages.
 MEANING_READ = 0.75
 #: A part whose best candidate scores less is divided by this: where no title resembles the query,
 #: the best of them is not a match. Only for parts that are cosines; sums of idfs have no scale of
@@ -108,7 +108,7 @@ CONFIDENCE = MappingProxyType(
         "phrase": 1.62,
         "exact": 0.69,
         "quoted": 8.0,  # by hand: too few of the queries that it was fitted on are whole headings
-        "titled": 1.0,  # by hand: the beginning of a title shows its page
+        "in_title": 1.0,  # by hand: a title that holds all that was typed
         "complete": 0.39,
         "missing": -1.51,
         "corrected": -0.77,
@@ -117,8 +117,8 @@ CONFIDENCE = MappingProxyType(
     }
 )
 CONFIDENCE_BIAS = -3.74
-#: The same for a query that the sentence encoder has read (``--settled``): its cosines
-#: say more, and the parts that stood in for them less.
+#: The same where the sentence encoder has read the query (``--settled``) and most passages: its
+#: cosines say more, and the parts that stood in for them less.
 CONFIDENCE_READ = MappingProxyType(
     {
         "letters": 1.68,
@@ -130,7 +130,7 @@ CONFIDENCE_READ = MappingProxyType(
         "phrase": 1.82,
         "exact": 0.94,
         "quoted": 8.0,  # by hand, as above
-        "titled": 1.0,
+        "in_title": 1.0,
         "complete": 0.46,
         "missing": -1.32,
         "corrected": -0.49,

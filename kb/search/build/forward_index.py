@@ -141,7 +141,7 @@ class ForwardIndex:
         self._texts: list[str] = []
         self._words: SortedWords | None = None
         self._sorted_stems: SortedWords | None = None
-        self._chunk_words: dict[str, ChunkLists] = {}  # by language
+        self._chunk_lists: dict[str, ChunkLists] = {}  # by language
         self._loops: Loops | None = None
         self._analyzer = functools.cache(Analyzer)  # each remembers the stems of its words
 
@@ -178,14 +178,14 @@ class ForwardIndex:
     def use(self, loops: Loops) -> None:
         """Read the words of the next documents with compiled ``loops``."""
         self._loops = loops
-        for lists in self._chunk_words.values():
+        for lists in self._chunk_lists.values():
             lists.use(loops)
 
     def _lists(self, language: str) -> ChunkLists:
-        lists = self._chunk_words.get(language)
+        lists = self._chunk_lists.get(language)
         if lists is None:
             lists = ChunkLists(_ChunkReader(self._analyzer(language), self.surfaces))
-            self._chunk_words[language] = lists
+            self._chunk_lists[language] = lists
             if self._loops is not None:
                 lists.use(self._loops)
         return lists

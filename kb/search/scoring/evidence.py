@@ -66,8 +66,9 @@ class EvidenceReader:
             values = scores.signals.get(signal)
             features[name] = nothing if values is None else values[positions].astype(np.float64)
 
+        # A lone word is in many titles.
         if len(query.typed.written) > 1 and "phrase" in scores.signals:
-            features["titled"] = (scores.signals["phrase"][positions] >= 1).astype(np.float64)
+            features["in_title"] = (scores.signals["phrase"][positions] >= 1).astype(np.float64)
 
         absent = [self._bm25.unseen * _information(word) for word in query.unknown]
         terms = [

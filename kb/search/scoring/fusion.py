@@ -72,7 +72,7 @@ class RawScores:
     ideal: float  # the sum of the idfs of all words of the query, unknown ones counting as rarest
     rarest: float  # the idf of a word that one document has
     idfs: tuple[float, ...] = ()  # of each term of the query
-    read: bool = False  # whether the sentence encoder has read the query
+    read: bool = False  # whether the sentence encoder has read the query and most passages
     translated: Support = field(default_factory=lambda: _NO_SUPPORT)  # see ``translations``
     topics: TopicRows = NO_TOPICS
     thread_articles: ThreadArticleRows = NO_THREAD_ARTICLES

@@ -80,7 +80,7 @@ def person() -> Person | None:
 
 
 class Current(NamedTuple):
-    """What most of a ticket's views need of a request, for functions that need all of it."""
+    """The help centre, the person and the time of a request, for functions that need all three."""
 
     centre: HelpCentre
     person: Person | None

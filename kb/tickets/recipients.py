@@ -83,7 +83,7 @@ def told_of_new_ticket(
 def _receipts(
     draft: Draft, customer: Person, level: str, forecast: Forecast, asks_to_confirm: bool
 ) -> tuple[NewNotice, ...]:
-    """They state the level and the due time."""
+    """The confirmations of a new ticket, which state its level and due time."""
     first = forecast.first_due
     due = first.due_at.isoformat() if first and first.due_at else ""
     facts = {"level": level, "due": due, "zone": customer.zone}

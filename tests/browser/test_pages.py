@@ -54,7 +54,7 @@ def check(page: Page, what: str) -> None:
     """axe finds nothing, and nothing sticks out to the right."""
     if "axe" not in page.evaluate("Object.keys(window).includes('axe') ? ['axe'] : []"):
         page.evaluate(AXE)
-        page.context.add_init_script(AXE)  # further pages need not be sent it
+        page.context.add_init_script(AXE)  # so that it is not sent for each page
     found = page.evaluate("axe.run({resultTypes: ['violations']}).then((r) => r.violations)")
     told = [
         f"{one['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"

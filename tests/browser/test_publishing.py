@@ -94,7 +94,7 @@ def reload_until(page: Page, selector: str) -> None:
     deadline = time.monotonic() + LONG / 1000
     while not page.locator(selector).count():
         assert time.monotonic() < deadline, page.content()
-        page.wait_for_timeout(250)  # what is waited for needs the processor
+        page.wait_for_timeout(250)  # leaves the processor to the index run
         page.reload()
 
 

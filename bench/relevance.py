@@ -123,7 +123,8 @@ class Bench:
     read: int
 
     def judged(self, name: str, split: str | None = None) -> JudgedSet:
-        return sample_queries(evaluation.read_judged_set(self.folder / name, split), self.queries)
+        judged = evaluation.read_judged_set(self.folder / name, split)
+        return sample_queries(without_asked(judged) if name in MIXED else judged, self.queries)
 
     def print_sets(self, names: Sequence[str]) -> None:
         """Prints the sets of one kind and the mixed ones."""
@@ -261,6 +262,15 @@ def print_mixed(judged: JudgedSet, searcher: Searcher) -> None:
                 f"  {'':<11} ours against {beside}: {ratios[0]:.2f}x, {ratios[1]:.2f}x "
                 f"(goal {MIXED_GOAL:.1f}x)"
             )
+
+
+def without_asked(judged: JudgedSet) -> JudgedSet:
+    """Without the threads that the queries are the titles of (they have the same id): when somebody
+    asks, nobody has asked yet. Those that answer another query stay.
+    """
+    answers = {document for relevant in judged.qrels.values() for document in relevant}
+    asked = judged.queries.keys() - answers
+    return replace(judged, documents=[d for d in judged.documents if d.id not in asked])
 
 
 def gain_by_resolved_tickets(judged: JudgedSet) -> str:

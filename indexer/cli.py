@@ -530,7 +530,8 @@ def _roll_back(settings: Settings, name: str | None) -> None:
     default="text",
     show_default=True,
 )
-def check(words: tuple[str, ...], output_format: str) -> int:
+@site_option
+def check(words: tuple[str, ...], output_format: str, site: str | None) -> int:
     """Check links, addresses, images, titles, duplicates, and versions. The exit code is 1 if there
     are issues.
 
@@ -540,7 +541,7 @@ def check(words: tuple[str, ...], output_format: str) -> int:
     """
     from indexer.lint import checks
 
-    settings = load_settings()
+    settings = load_settings(site=site)
     sources = [source for word in words for source in _sources_to_check(word)]
     options = _options(settings, sources)
     if not _covers_content(options.sources, settings):

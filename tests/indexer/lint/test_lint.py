@@ -134,6 +134,15 @@ def _run(*words: str) -> tuple[int, str]:
     return done.return_value, done.stdout
 
 
+def test_the_command_checks_the_content_of_a_site(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text('name = "Acme"\n')
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "a.md").write_text("# A\n\n[x](gone.md)")
+    code, text = _run("--site", str(tmp_path))
+    assert code == 1
+    assert "a.md:3: " in text
+
+
 def test_the_command_prints_text_json_and_github_annotations(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

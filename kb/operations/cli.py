@@ -99,6 +99,10 @@ def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
     """Migrate the database of an earlier version, and rebuild the index if needed."""
     settings = load_settings(data=data)
     folder = settings.data
+    if not folder.is_dir() and not database_exists(settings.database_location):
+        # Not an error: a script may upgrade before it serves for the first time.
+        click.echo(f"Nothing to do: there is no data folder {folder}.")
+        return
     if check:
         steps = upgrades.pending_steps(folder, settings.database_location)
         advice = upgrades.advice(folder)

@@ -93,6 +93,14 @@ def test_an_index_that_this_version_cannot_read_is_told_of_then_built_again(
     assert kb(folder, "upgrade", "--check").stdout == "Nothing to do.\n"
 
 
+@pytest.mark.parametrize("options", [(), ("--check",)])
+def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, options: tuple[str, ...]) -> None:
+    upgraded = kb(tmp_path, "upgrade", *options, "--data", str(tmp_path / "mistyped"))
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert "mistyped" in upgraded.stdout
+    assert not (tmp_path / "mistyped").exists()
+
+
 @pytest.mark.parametrize("command", [("upgrade", "--check"), ("upgrade",), ("serve",), ("worker",)])
 def test_a_downgrade_is_refused_in_a_sentence(tmp_path: Path, command: tuple[str, ...]) -> None:
     folder = extract(tmp_path)

@@ -43,7 +43,7 @@ from scipy.optimize import minimize
 from bench import corpora, natural, sites
 from bench.invented_sites import APART, invented_site
 from kb.search import evaluation, weights
-from kb.search.build.calibration import foreign_questions, foreign_tenth
+from kb.search.build.calibration import foreign_questions, out_of_scope_tenth
 from kb.search.documents import PUBLIC
 from kb.search.query.parser import MAX_QUERY_LENGTH
 from kb.search.results import Placed
@@ -128,8 +128,8 @@ def main() -> None:
 class Shown:
     """What is shown for the questions of one site, as shares.
 
-    Also the log-odds that a tenth of its unanswerable questions exceeds, and those that a tenth of
-    the bundled foreign questions exceeds, clipped as for its threshold.
+    Also the log-odds that a tenth of its unanswerable questions exceeds, and the estimate of them
+    by which its threshold was chosen.
     """
 
     right: float
@@ -137,7 +137,7 @@ class Shown:
     silent: float
     false: float
     tenth: float
-    foreign: float
+    estimate: float
 
 
 def print_shown(
@@ -158,11 +158,11 @@ def print_shown(
                 shown = shown_of(site, settled=lane == "settled")
                 of_lane.append([getattr(shown, column) for column in columns])
                 print_row(name, lane, count, of_lane[-1])
-    slope = weights.OUT_OF_SCOPE_TENTH[1]
+    offset, slope = weights.OUT_OF_SCOPE_TENTH
     for lane, of_lane in rows.items():
         mean = np.mean(of_lane, axis=0).tolist()
         print_row("mean", lane, "", mean)
-        print(f"{'':<20} OUT_OF_SCOPE_TENTH = ({mean[4] - slope * mean[5]:.2f}, {slope})")
+        print(f"{'':<20} OUT_OF_SCOPE_TENTH = ({offset + mean[4] - mean[5]:.2f}, {slope})")
     print_row("goal", "", "", [0.85, 0.65, 0.1, 0.12])
 
 
@@ -199,7 +199,7 @@ def shown_of(site: sites.Site, *, settled: bool) -> Shown:
         else:
             false.append(bool(ids))
             outside.append(suggestions.log_odds)
-    foreign = site.searcher._current().generation.calibrations()[PUBLIC]["foreign"]
+    measured = site.searcher._current().generation.calibrations()[PUBLIC]
     right, first, silent = np.mean(inside, axis=0).tolist()
     return Shown(
         right,
@@ -207,7 +207,7 @@ def shown_of(site: sites.Site, *, settled: bool) -> Shown:
         silent,
         float(np.mean(false)),
         float(np.quantile(outside, 0.9)),
-        foreign_tenth(foreign),
+        out_of_scope_tenth(measured["foreign"], measured["documents"]),
     )
 
 

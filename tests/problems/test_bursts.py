@@ -18,6 +18,8 @@ OUTAGE = (
     "unable to sign in",
     "log in fails with an error",
     "I can't log in any more",
+    "cant log in",
+    "log in gives an error",
 )
 OTHERS = (
     "How do I change my invoice address?",
@@ -36,7 +38,7 @@ def test_alike_tickets_far_above_the_usual_rate_are_one_burst() -> None:
     recent = filed(OUTAGE + OTHERS)
     usual = filed(OTHERS * 20, first=100)
     (burst,) = find_bursts(recent, usual, period=USUAL_PERIOD)
-    assert set(burst.serials) <= {1, 2, 3, 4, 5}
+    assert {*burst.serials} <= {*range(1, len(OUTAGE) + 1)}
     assert len(burst.serials) >= 4
     assert burst.probability < 1e-4
 

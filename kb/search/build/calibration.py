@@ -5,15 +5,17 @@ differs between sites. Therefore, each audience's index is asked questions of ot
 (``foreign_questions.txt``), as a visitor would ask them, and its own headings and mistyped titles.
 
 Customers' questions without an answer are about the site's own subject, so the model believes them
-more than foreign ones. How much more is estimated from the foreign questions. This gives the
-threshold that lets the wanted share of customers' questions through. The headings and titles show
-whether that threshold would silence the site itself. Build time only.
+more than foreign ones, and the more, the more documents there are that one of them may be near to.
+How much they are believed is estimated from that number, but never less than the foreign ones. This
+gives the threshold that lets the wanted share of customers' questions through. The headings and
+titles show whether that threshold would silence the site itself. Build time only.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -145,7 +147,7 @@ def measure(ask: Ask, documents: Sequence[Document], *, size: int, wanted: int) 
     foreign = sorted(odds for name in likest[_OWN_BUSINESSES:] for odds in by_business[name])
     own = sorted(_bounded(ask(question)) for question in own_questions(documents))
 
-    threshold = choose_threshold(foreign, own, wanted)
+    threshold = choose_threshold(out_of_scope_tenth(foreign, size), own, wanted)
     return Measured(
         threshold=threshold,
         slope=1.0,
@@ -169,12 +171,13 @@ def _likeness(log_odds: Sequence[float]) -> float:
     return sum(likest) / len(likest)
 
 
-def choose_threshold(foreign: Sequence[float], own: Sequence[float], wanted: int) -> float:
+def choose_threshold(tenth: float, own: Sequence[float], wanted: int) -> float:
     """The lowest log-odds at which at most ``wanted`` of 100 questions without an answer are shown
-    something; lower where that would silence too many of the site's ``own`` questions.
+    something, if a ``tenth`` of them exceeds these log-odds; lower where that would silence too
+    many of the site's ``own`` questions.
     """
     grid = thresholds()
-    shown = expected_false(foreign, grid)
+    shown = expected_false(tenth, grid)
     fitting = np.flatnonzero(shown <= wanted / 100)
     threshold = float(grid[fitting[0]]) if fitting.size else float(grid[-1])
     if own:
@@ -189,22 +192,20 @@ def thresholds() -> NDArray[np.float64]:
     return np.round(np.arange(low, high + _STEP / 2, _STEP), 2)
 
 
-def expected_false(foreign: Sequence[float], grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The share of questions without an answer that is shown something, at each threshold.
+def expected_false(tenth: float, grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share of customers' questions without an answer that is shown something, at each
+    threshold, if a ``tenth`` of them exceeds these log-odds.
+    """
+    return np.asarray(1 / (1 + 9 * np.exp((grid - tenth) / weights.OUT_OF_SCOPE_SPREAD)))
 
-    This is about customers' questions, not the ``foreign`` ones: the log-odds that a tenth of them
-    exceeds are estimated from those that a tenth of the foreign ones exceeds.
+
+def out_of_scope_tenth(foreign: Sequence[float], documents: int) -> float:
+    """The log-odds that a tenth of the customers' questions without an answer exceeds, estimated
+    from how many documents there are, and at least what a tenth of the ``foreign`` ones exceeds.
     """
     offset, slope = weights.OUT_OF_SCOPE_TENTH
-    tenth = offset + slope * foreign_tenth(foreign)
-    spread = weights.OUT_OF_SCOPE_SPREAD
-    return np.asarray(1 / (1 + 9 * np.exp((grid - tenth) / spread)))
-
-
-def foreign_tenth(foreign: Sequence[float]) -> float:
-    """The log-odds that a tenth of ``foreign`` questions exceeds, clipped to what was measured."""
-    low, high = weights.FOREIGN_TENTHS
-    return float(np.clip(np.quantile(foreign, 0.9), low, high)) if foreign else low
+    estimate = offset + slope * math.log(np.clip(documents, *weights.OUT_OF_SCOPE_DOCUMENTS))
+    return max(estimate, float(np.quantile(foreign, 0.9))) if foreign else estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,8 @@ def curve(measured: Mapping[str, Any]) -> list[CurvePoint]:
     """From the thresholds that show most to those that show least, the chosen one among them."""
     own = np.asarray(measured["own"])
     grid = np.unique(np.append(np.arange(-3.0, 3.1, 0.5), measured["threshold"]))
-    false = expected_false(measured["foreign"], grid)
+    tenth = out_of_scope_tenth(measured["foreign"], measured["documents"])
+    false = expected_false(tenth, grid)
     silent = np.searchsorted(own, grid, "left") / max(1, own.size)
     rows = zip(grid.tolist(), false.tolist(), silent.tolist(), strict=True)
     return [CurvePoint(*row) for row in rows]

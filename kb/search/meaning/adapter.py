@@ -19,7 +19,7 @@ from kb.search.kernels.layout import read_only
 from kb.search.meaning.verified_file import read_verified
 
 ADAPTER_FILE = Path(__file__).parent / "adapter.arrays"
-ADAPTER_SHA256 = "8e2485bfc1e554bb4bc8f4cb749664cdadbd8bdd1681a281252ab2e78e286c72"
+ADAPTER_SHA256 = "a7c267eddf186133a4a7a4a89f0c11a8394017f4ee0bf4e03fd805510425bb9f"
 
 
 class LowRank(NamedTuple):

@@ -40,7 +40,7 @@ _FEW = 20  # so many passages say half as much about all as is to be known
 #: What the table's direction counts in the mean with the encoder's, for drafts; and a factor for
 #: cosines with that mean, which are lower than the table's own.
 _TABLE_SHARE = np.float32(0.6)
-_MEAN_SCALE = 1.06
+_MEAN_SCALE = 1.02
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 NO_COSINES: Scores = np.zeros(0, dtype=np.float32)
 

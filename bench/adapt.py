@@ -56,7 +56,7 @@ OTHER_QUESTIONS = 6
 TEMPERATURE = 0.05
 HELD = 0.5  # how strongly directions are held to what they were
 RANK = 16
-FITTED_SHARE = 0.8  # of the fitted table; the rest is of the one that it started from
+FITTED_SHARE = 0.5  # of the fitted table; the rest is of the one that it started from
 QUESTION, PASSAGE = 24, 88  # pieces that are read
 HEADS, LAYERS, WIDTH = 12, 6, 384
 
@@ -424,7 +424,8 @@ def fit_table(
         len(training.sites),
     )
     # Between the two (WiSE-FT; Wortsman et al., 2022). On the sites of bench.confidence, the right
-    # page is nearest for .711, by the fitted table for .709, and by the first for .642.
+    # page is nearest for .709, as by the fitted table, and for .642 by the first. With a share of
+    # .8, the nDCG@10 of manuals and abstracts (bench.relevance) is 1.3 % lower.
     return np.asarray(
         (1 - FITTED_SHARE) * start + FITTED_SHARE * np.asarray(fit["table"]), dtype=np.float32
     )

@@ -20,7 +20,7 @@ from kb.search.meaning.query_table import installed_table, unit_directions
 BURST_WINDOW = dt.timedelta(hours=2)
 USUAL_PERIOD = dt.timedelta(days=28)
 #: Cosine of two titles that are counted as the same (``bench.outage``).
-SAME_TITLE = 0.57
+SAME_TITLE = 0.6
 #: Fewer tickets are never a burst: a person sees three alike by themselves.
 LEAST_TICKETS = 4
 #: The chance, in each window, that an ordinary day looks like a burst.

@@ -115,7 +115,7 @@ CONFIDENCE = MappingProxyType(
         "behind": -2.22,
     }
 )
-CONFIDENCE_BIAS = -3.52
+CONFIDENCE_BIAS = -3.62
 #: The same where the sentence encoder has read the query (``--settled``) and most passages: its
 #: cosines say more, and the parts that stood in for them less.
 CONFIDENCE_READ = MappingProxyType(

@@ -32,7 +32,7 @@ from kb.search.meaning.word_pieces import pieces_of, plain_words
 LOG = logging.getLogger(__name__)
 
 TABLE_FILE = Path(__file__).parent / "query_table.arrays"
-TABLE_SHA256 = "a946c6e0fc425d1934714094c407492493aed277de547bfa684630ba721eb5a6"
+TABLE_SHA256 = "576054dffecea668df38722f089b59f14b8a7970742ac64c8dd197418ae7054f"
 #: Which directions can be compared: those of one table and one adapter.
 MODELS_ID = np.frombuffer(
     hashlib.sha256(f"{TABLE_SHA256} {ADAPTER_SHA256}".encode()).digest(), dtype=np.uint8

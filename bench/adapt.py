@@ -10,9 +10,9 @@ questions whose page was left out, for those that no page answers, and for some 
 
 First, low-rank matrices that are added to those of all-MiniLM-L6-v2 are fitted; with them,
 questions and pages are read (``kb/search/meaning/adapter.arrays``). Then the query table is fitted
-to these pages and to what the encoder makes of the questions, for their beginnings, too. Both are
-held near to what they were. Some help centres are held out for evaluation. Prints the checksums for
-``kb.search.meaning``. An hour on two cores.
+to these pages, and to the encoder's directions of the questions, also for beginnings of questions.
+Both are held near to what they were. Some help centres are held out for evaluation. Prints the
+checksums for ``kb.search.meaning``. An hour on two cores.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def main() -> None:
     )
     parser.add_argument("--table", type=Path, required=True, help="the table of bench.distil")
     parser.add_argument(
-        "--further", action="store_true", help="go on from the installed adapter, in smaller steps"
+        "--further",
+        action="store_true",
+        help="continue from the installed adapter, with a lower learning rate",
     )
     options = parser.parse_args()
     encoder = MiniLm.installed()
@@ -245,10 +247,11 @@ def fitted(
 
 def fit_adapter(training: TrainingSites, base: Parameters, *, further: bool) -> Parameters:
     """The low-rank matrices; ``further`` starts with those that are installed."""
+    settings = FURTHER if further else OF_ENCODER
     before = {site.name: encoded(base, {}, passages_of(site)) for site in training.sites}
 
     def batches() -> Iterator[tuple[Any, ...]]:
-        for each in training.epoch(OF_ENCODER):
+        for each in training.epoch(settings):
             pages = [passages_of(site)[number] for site, number in each.pages]
             earlier = np.stack([before[site.name][number] for site, number in each.pages])
             questions = padded(framed(each.questions, QUESTION), QUESTION)
@@ -261,7 +264,6 @@ def fit_adapter(training: TrainingSites, base: Parameters, *, further: bool) -> 
         held = departure(questions, unchanged) + departure(read, earlier)
         return loss(questions, read, fit["none"], right) + HELD * held
 
-    settings = FURTHER if further else OF_ENCODER
     low_rank = installed() if further else initial(jax.random.PRNGKey(0))
     start = {"low_rank": low_rank, "none": jnp.array(0.45)}
     fit = fitted(start, objective, batches, settings, len(training.sites))

@@ -265,8 +265,8 @@ def print_mixed(judged: JudgedSet, searcher: Searcher) -> None:
 
 
 def without_asked(judged: JudgedSet) -> JudgedSet:
-    """Without the threads that the queries are the titles of (they have the same id): when somebody
-    asks, nobody has asked yet. Those that answer another query stay.
+    """Without the threads that the queries are the titles of (they have the same id): when a
+    customer asks, their own thread does not exist yet. Those that answer another query stay.
     """
     answers = {document for relevant in judged.qrels.values() for document in relevant}
     asked = judged.queries.keys() - answers

@@ -167,8 +167,8 @@ def _calibrated(measured: Mapping[str, Any]) -> Iterator[str]:
         with_it = f"Without that, with {measured['measured']['threshold']:.2f}"
     sentence += (
         f" {with_it}, about {measured['wanted']} of 100 questions that your pages do not answer "
-        f"get suggestions, estimated from the number of pages ({measured['documents']:,}) and "
-        f"{len(measured['foreign'])} questions from other fields."
+        f"get suggestions. This is an estimate from the number of pages "
+        f"({measured['documents']:,}) and {len(measured['foreign'])} questions from other fields."
     )
     if measured["own"]:
         sentence += (

@@ -101,7 +101,7 @@ def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
     folder = settings.data
     if not folder.is_dir() and not database_exists(settings.database_location):
         # Not an error: a script may upgrade before it serves for the first time.
-        click.echo(f"Nothing to do: there is no data folder {folder}.")
+        click.echo(f"There is no data folder {folder}, so there is nothing to upgrade.")
         return
     if check:
         steps = upgrades.pending_steps(folder, settings.database_location)

@@ -21,12 +21,12 @@ from kb.search.meaning.query_table import NO_DIRECTION, installed_table, unit_di
 from kb.search.meaning.sentence_encoder import installed_encoder
 
 #: Cosines by the table: below the first, texts are not alike; from the second on, they are.
-UNLIKE, ALIKE = 0.2, 0.45
+UNLIKE, ALIKE = 0.21, 0.47
 #: Cosines by the encoder from which a title may be about a known problem, and about the same as
 #: another title.
 ABOUT_PROBLEM, ABOUT_SAME = 0.5, 0.6
 #: What the table must say where there is no encoder.
-WITHOUT_ENCODER = 0.36
+WITHOUT_ENCODER = 0.38
 #: The share of a text's words that are the typed ones, from which they are about the same.
 SHARED_WORDS = 0.6
 MIN_TYPED = 3  # characters

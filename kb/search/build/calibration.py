@@ -4,11 +4,12 @@ How confident the model of ``scoring.confidence`` is about questions that a site
 differs between sites. Therefore, each audience's index is asked questions of other businesses
 (``foreign_questions.txt``), as a visitor would ask them, and its own headings and mistyped titles.
 
-Customers' questions without an answer are about the site's own subject, so the model believes them
-more than foreign ones, and the more, the more documents there are that one of them may be near to.
-How much they are believed is estimated from that number, but never less than the foreign ones. This
-gives the threshold that lets the wanted share of customers' questions through. The headings and
-titles show whether that threshold would silence the site itself. Build time only.
+Customers' questions without an answer are about the site's own subject, so their log-odds are
+higher than those of foreign ones; and the more documents there are, the higher, because one of them
+is more likely to be close. They are estimated from the number of documents, and are at least those
+of the foreign questions. This gives the threshold that lets the wanted share of customers'
+questions through. The headings and titles show whether that threshold would silence the site
+itself. Build time only.
 """
 
 from __future__ import annotations
@@ -173,8 +174,8 @@ def _likeness(log_odds: Sequence[float]) -> float:
 
 def choose_threshold(tenth: float, own: Sequence[float], wanted: int) -> float:
     """The lowest log-odds at which at most ``wanted`` of 100 questions without an answer are shown
-    something, if a ``tenth`` of them exceeds these log-odds; lower where that would silence too
-    many of the site's ``own`` questions.
+    something; lower where that would silence too many of the site's ``own`` questions. ``tenth``
+    are the log-odds that a tenth of the questions without an answer exceeds.
     """
     grid = thresholds()
     shown = expected_false(tenth, grid)
@@ -194,7 +195,7 @@ def thresholds() -> NDArray[np.float64]:
 
 def expected_false(tenth: float, grid: NDArray[np.float64]) -> NDArray[np.float64]:
     """The share of customers' questions without an answer that is shown something, at each
-    threshold, if a ``tenth`` of them exceeds these log-odds.
+    threshold. ``tenth`` are the log-odds that a tenth of them exceeds.
     """
     return np.asarray(1 / (1 + 9 * np.exp((grid - tenth) / weights.OUT_OF_SCOPE_SPREAD)))
 

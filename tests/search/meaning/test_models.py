@@ -141,7 +141,7 @@ def test_the_encoder_reads_a_sentence_as_a_whole(table: QueryTable) -> None:
             "Duplicate charges. If a payment appears two times, the second is refunded.",
             "Withdraw money. Move money from your balance to your bank account.",
         ),
-        ("too many mails from you", "Unsubscribe from our newsletter.", "Send a document."),
+        ("stop sending me this rubbish", "Unsubscribe from our newsletter.", "Send a document."),
     ],
 )
 def test_a_question_is_nearer_to_its_answer_than_to_what_sounds_like_it(
